@@ -1,0 +1,123 @@
+"""Opening clips: paths, URLs, archive members and bytes, with errors that name the file."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import fsspec
+
+Source = str | bytes | os.PathLike[str]
+
+_MEDIUM = {"video": "a picture", "audio": "sound"}
+
+
+class MediaError(ValueError):
+    """A clip cannot be used: the message says which file, what was expected and what was found.
+
+    Examples
+    --------
+    >>> from skemotion import MediaError
+    >>> from skemotion.audio import AudioLoader
+    >>> try:
+    ...     AudioLoader().transform(["nowhere.wav"])
+    ... except MediaError as error:
+    ...     print(error)
+    nowhere.wav: expected a media file, found no such file. Check the path.
+    """
+
+
+def clip_name(source: Any) -> str:
+    """Say which clip is meant, in an error message."""
+    if isinstance(source, bytes):
+        return f"<{len(source)} bytes in memory>"
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if hasattr(source, "shape"):
+        return f"<array of shape {source.shape}>"
+    return repr(source)
+
+
+@contextmanager
+def open_stream(
+    source: Source, kind: Literal["video", "audio"]
+) -> Iterator[tuple[av.container.InputContainer, Any]]:
+    """Open a clip and its first stream of a kind; decoding errors inside become `MediaError`.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        A path, an address in fsspec's notation (``zip://a.wav::/data/b.zip``, ``s3://...``) or
+        the bytes of an encoded file.
+    kind : {"video", "audio"}
+        The stream that is wanted.
+
+    Yields
+    ------
+    container : av.container.InputContainer
+    stream : av.stream.Stream
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, empty, damaged or has no such stream.
+    """
+    name = clip_name(source)
+    try:
+        with av.open(_input(source, name), options=_OPTIONS) as container:
+            streams = container.streams.video if kind == "video" else container.streams.audio
+            if not streams:
+                found = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
+                raise MediaError(
+                    f"{name}: expected {_MEDIUM[kind]}, found no {kind} stream (streams: {found}). "
+                    f"Use a clip with {_MEDIUM[kind]}, or a model for another modality."
+                )
+            yield container, streams[0]
+    except av.FFmpegError as error:
+        raise MediaError(
+            f"{name}: expected a readable {kind} file, found damaged or foreign data "
+            f"({error.strerror or error}). Make or download the file again."
+        ) from error
+
+
+# A play list or reference movie inside a clip may only lead to other local files, not to the
+# network.
+_OPTIONS = {"protocol_whitelist": "file"}
+
+
+def _input(source: Source, name: str) -> str | io.BytesIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    path = os.fspath(source)
+    if "://" in path or "::" in path:
+        return io.BytesIO(_fetch(path))
+    if not Path(path).exists():
+        raise MediaError(f"{name}: expected a media file, found no such file. Check the path.")
+    if Path(path).is_dir():
+        raise MediaError(f"{name}: expected a media file, found a folder. Give the clips in it.")
+    if Path(path).stat().st_size == 0:
+        raise MediaError(f"{name}: expected a media file, found an empty one. Get the file again.")
+    # With the protocol spelt out, a name such as "concat:x" stays a name.
+    return f"file:{path}"
+
+
+def _fetch(address: str) -> bytes:
+    # Members of archives are compressed, so that seeking in them means reading them again:
+    # a clip's few megabytes are read once instead.
+    try:
+        with fsspec.open(address, "rb") as file:
+            data: bytes = file.read()
+    except (OSError, KeyError, ValueError, ImportError, zipfile.BadZipFile) as error:
+        raise MediaError(
+            f"{address}: expected a readable address, found {type(error).__name__}: {error}. "
+            "Check the address, and that the archive or the server can be read."
+        ) from error
+    if not data:
+        raise MediaError(f"{address}: expected a media file, found an empty one.")
+    return data

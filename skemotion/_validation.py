@@ -1,0 +1,199 @@
+"""Input checks shared by the stages: columns of clips and n-d numeric arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+FLOATS: tuple[DTypeLike, ...] = (np.float64, np.float32)
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def clip_column(X: Any) -> NDArray[Any] | None:
+    """Return X as an object array of clips, or None where X is plain numbers.
+
+    A column of clips is a 1-d sequence of paths, addresses, bytes or arrays. Arrays may also
+    stand in a 2-d table, one column per variant of a clip. A list of arrays is a column of
+    clips even where the arrays happen to be equally long, so that what a clip turns into does
+    not depend on its neighbours.
+
+    Parameters
+    ----------
+    X : Any
+        What a stage was given.
+
+    Returns
+    -------
+    ndarray of object, shape (n_clips,) or (n_clips, n_variants), or None
+    """
+    if isinstance(X, str | bytes | os.PathLike):
+        raise ValueError(f"Expected a column of clips, got the single clip {X!r}: pass [clip].")
+    if isinstance(X, list | tuple):
+        if not len(X) or not isinstance(X[0], str | bytes | os.PathLike | np.ndarray | None):
+            return None
+        return object_array(X)
+    if hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    if not isinstance(X, np.ndarray) or not X.size:
+        return None
+    if X.dtype.kind in "US":
+        X = X.astype(object)
+    if X.dtype != object or not (X.ndim == 1 or isinstance(X.flat[0], str | np.ndarray)):
+        return None
+    return X
+
+
+def source_column(X: Any) -> list[Any] | None:
+    """Return X as a list of clips that a loader can open, or None where X is plain numbers."""
+    column = clip_column(X)
+    if column is None:
+        return None
+    if column.ndim == 2 and column.shape[1] > 1:
+        raise ValueError(
+            f"Expected one column of clips, got {column.shape[1]}: select one of them, "
+            'for example with ColumnTransformer([("video", loader, "video")]).'
+        )
+    return list(column.ravel())
+
+
+def is_missing(clip: Any) -> bool:
+    """Tell whether a cell of a column of clips is empty (None, NaN or NA)."""
+    return clip is None or clip is pd.NA or (isinstance(clip, float) and np.isnan(clip))
+
+
+def object_array(items: Sequence[Any]) -> NDArray[Any]:
+    """Put items into a 1-d object array, whatever they are (NumPy would stack equal arrays)."""
+    column = np.empty(len(items), dtype=object)
+    for row, item in enumerate(items):
+        column[row] = item
+    return column
+
+
+def check_clips(
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    reset: bool,
+    ndim: Sequence[int] | None = None,
+    dtype: Sequence[DTypeLike] = FLOATS,
+    axes: str = "",
+) -> NDArray[Any]:
+    """Check a numeric array of clips against what the stage takes and what it was fitted on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The stage; gets `n_features_in_` and `clip_shape_` where `reset`.
+    X : array-like of shape (n_clips, n_features) or (n_clips, ...)
+        Clips of one shape; a list or object array of equally shaped arrays is stacked.
+    reset : bool
+        True in `fit`.
+    ndim : sequence of int, default=None
+        The numbers of axes the stage takes beside 2; None for any.
+    dtype : sequence of dtype
+        What is kept; anything else becomes the first of them.
+    axes : str, default=""
+        The axes in words, for the error.
+
+    Returns
+    -------
+    ndarray of shape (n_clips, ...)
+
+    Raises
+    ------
+    ValueError
+        If X has other axes, or another clip shape than at fit, or is not finite numbers.
+    """
+    column = clip_column(X)
+    if column is not None:
+        X = _stack(estimator, column)
+    elif len(getattr(X, "shape", ())) > 2 and not reset:
+        # Before scikit-learn complains of a number of features, which says little of a clip.
+        _check_shape(estimator, X.shape[1:])
+    X = validate_data(estimator, X, reset=reset, dtype=list(dtype), allow_nd=True)
+    if ndim is not None and X.ndim != 2 and X.ndim not in ndim:
+        raise ValueError(
+            f"{type(estimator).__name__} expected clips of shape {axes}, or one row of numbers per "
+            f"clip, got an array of shape {X.shape}."
+        )
+    if reset:
+        estimator.clip_shape_ = X.shape[1:]
+    else:
+        _check_shape(estimator, X.shape[1:])
+    return X
+
+
+def _stack(estimator: BaseEstimator, column: NDArray[Any]) -> NDArray[Any]:
+    for row, clip in enumerate(column):
+        if not isinstance(clip, np.ndarray):
+            raise ValueError(
+                f"{type(estimator).__name__} expected arrays, got {clip!r} in row {row}: "
+                "load the clips first, with VideoLoader or AudioLoader."
+            )
+        if clip.shape != column[0].shape:
+            raise ValueError(
+                f"{type(estimator).__name__} expected clips of one shape, got {column[0].shape} "
+                f"in row 0 and {clip.shape} in row {row}: {_REMEDY}"
+            )
+    return np.stack(list(column))
+
+
+_REMEDY = (
+    "give all clips one shape first, for example with VideoLoader(size=(height, width)) or "
+    "BSplineProjector."
+)
+
+
+def _check_shape(estimator: BaseEstimator, shape: tuple[int, ...]) -> None:
+    fitted = getattr(estimator, "clip_shape_", ())
+    if fitted and shape != fitted and (len(shape) > 1 or len(fitted) > 1):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on clips of shape {fitted}, got {shape}: "
+            f"{_REMEDY}"
+        )
+
+
+def remember_column(estimator: BaseEstimator) -> None:
+    """Note at fit that X was a column of clips: one feature, of clips with a shape each."""
+    estimator.n_features_in_ = 1
+    estimator.clip_shape_ = ()
+
+
+def check_input_names(estimator: BaseEstimator, input_features: Any) -> None:
+    """Check the names given to `get_feature_names_out` as scikit-learn does, for tables.
+
+    For clips, names that come down a pipeline name values inside the clip; a stage that mixes
+    them all has no use for them.
+    """
+    check_is_fitted(estimator, "n_features_in_")
+    if len(estimator.clip_shape_) == 1:
+        _check_feature_names_in(estimator, input_features, generate_names=False)
+
+
+def frames_only_tables(cls: _Class) -> _Class:
+    """Let `set_output` frame a stage's 2-d results and leave its n-d results arrays.
+
+    A class decorator. scikit-learn would try to make a DataFrame of every result, which fails
+    for more than two axes, and with it every pipeline that asks for pandas at its end.
+    """
+    transform: Callable[..., Any] = cls.transform.__wrapped__  # type: ignore[attr-defined]
+
+    @wraps(transform)
+    def framed(self: Any, X: Any) -> Any:
+        result = transform(self, X)
+        if np.ndim(result) != 2:
+            return result
+        return _wrap_data_with_container("transform", result, X, self)
+
+    cls.transform = framed  # type: ignore[attr-defined]
+    return cls

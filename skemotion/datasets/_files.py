@@ -1,0 +1,261 @@
+"""Find the clips of a corpus in folders and zip archives, and read their names."""
+
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from .._media import MediaError
+
+SOUND = {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"}
+PICTURE = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a corpus names its files.
+
+    Parameters
+    ----------
+    corpus : str
+        Name of the corpus, for messages.
+    pattern : re.Pattern
+        Matches a file name without its suffix; each named group is one field of the name. All
+        fields but ``modality`` together identify a recording; ``actor`` and ``emotion`` are
+        among them.
+    words : mapping of str to mapping of str to str
+        Per coded field, the word for each code, in published order. A field without a table is
+        a number.
+    example : str
+        A clip as published, with its folder.
+    archive : str
+        The name of an archive of the corpus.
+    descr : str
+        Description of the corpus: what it is, source, licence, names.
+    """
+
+    corpus: str
+    pattern: re.Pattern[str]
+    words: Mapping[str, Mapping[str, str]]
+    example: str
+    archive: str
+    descr: str
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Fields that identify a recording, in the order of the name."""
+        return tuple(field for field in self.pattern.groupindex if field != "modality")
+
+    def parse(self, stem: str) -> dict[str, str] | None:
+        """Return the code of each field, or None where the name does not follow the scheme."""
+        match = self.pattern.fullmatch(stem)
+        if match is None:
+            return None
+        codes = match.groupdict()
+        known = all(codes[field] in table for field, table in self.words.items())
+        return codes if known else None
+
+    def value(self, field: str, code: str) -> str | int:
+        """Return the word, or the number, that a code stands for."""
+        return self.words[field][code] if field in self.words else int(code)
+
+
+class File(NamedTuple):
+    """A file or zip member; sorts unzipped first, then by address."""
+
+    zipped: bool
+    address: str
+    name: str  # relative to the folder searched, for messages
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix.lower()
+
+
+class Clip(NamedTuple):
+    """A file whose name follows the scheme."""
+
+    address: str
+    has_picture: bool
+    codes: dict[str, str]
+
+
+Recordings = dict[tuple[str, ...], list[Clip]]
+
+
+def find_recordings(path: str | os.PathLike[str], naming: Naming) -> Recordings:
+    """Collect the clips of each recording of a corpus.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder, searched at any depth, or zip archive.
+    naming : Naming
+        The scheme of the file names.
+
+    Returns
+    -------
+    recordings : dict of tuple of str to list of Clip
+        The clips of each recording by the codes of its identifiers, sorted by actor and then
+        identifiers. Of the clips of one recording, unzipped files come first.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `path` does not exist.
+    MediaError
+        If `path` is neither folder nor zip archive, holds no clip of the corpus, or an archive
+        is damaged.
+    """
+    expected = (
+        f"expected a folder with the archives of {naming.corpus} (such as {naming.archive}) or "
+        f"its unpacked clips (such as {naming.example}), or one such archive"
+    )
+    root = Path(path).expanduser().absolute()
+    if not root.exists():
+        raise FileNotFoundError(
+            f"{root}: {expected}, found no such file or folder. Check the path."
+        )
+    if root.is_dir():
+        files = sorted(_folder_files(root))
+    elif root.suffix.lower() == ".zip":
+        files = sorted(_archive_files(root, ""))
+    else:
+        raise MediaError(f"{root}: {expected}, found another file. Give the folder it is in.")
+
+    found: Recordings = {}
+    strangers = []
+    for file in files:
+        # Archives are listed by their members: what still ends in .zip lies inside another one.
+        if file.suffix not in SOUND | PICTURE | {".zip"}:
+            continue
+        codes = naming.parse(PurePosixPath(file.name).stem)
+        if codes is None:
+            strangers.append(file.name)
+            continue
+        if file.address.count("::") != file.zipped:
+            raise MediaError(
+                f"{file.address}: expected a path without '::', which parts the member of an "
+                "archive from the archive. Rename the folder."
+            )
+        key = tuple(codes[field] for field in naming.identifiers)
+        found.setdefault(key, []).append(Clip(file.address, file.suffix in PICTURE, codes))
+
+    if not found:
+        raise MediaError(
+            f"{root}: {expected}, found {_some([file.name for file in files])} and no such clip. "
+            "Give another folder, or unpack archives that lie inside an archive."
+        )
+    if strangers:
+        warnings.warn(
+            f"{root}: left out {_some(strangers)}, since the names are not those of "
+            f"{naming.corpus}, such as {PurePosixPath(naming.example).name}.",
+            stacklevel=3,
+        )
+    actor = naming.identifiers.index("actor")
+    return {key: found[key] for key in sorted(found, key=lambda key: (key[actor], key))}
+
+
+def make_bunch(
+    naming: Naming,
+    keys: Sequence[tuple[str, ...]],
+    video: Sequence[str | None],
+    audio: Sequence[str | None],
+) -> Bunch:
+    """Build the data set of the given recordings.
+
+    Parameters
+    ----------
+    naming : Naming
+        The scheme of the file names.
+    keys : sequence of tuple of str
+        Codes of the identifiers of each recording.
+    video, audio : sequence of str or None
+        Address of the clip to see and of the clip to hear.
+
+    Returns
+    -------
+    corpus : Bunch
+        With ``data``, ``target``, ``groups``, ``frame``, ``target_names`` and ``DESCR``.
+    """
+    frame = pd.DataFrame(
+        {
+            field: column([naming.value(field, key[i]) for key in keys])
+            for i, field in enumerate(naming.identifiers)
+        }
+    )
+    present = set(frame["emotion"])
+    return Bunch(
+        data=pd.DataFrame({"video": column(video), "audio": column(audio)}),
+        target=frame["emotion"].to_numpy(dtype=np.str_),
+        groups=frame["actor"].to_numpy(copy=True),
+        frame=frame,
+        target_names=[word for word in naming.words["emotion"].values() if word in present],
+        DESCR=naming.descr,
+    )
+
+
+def column(values: Sequence[Any]) -> "pd.Series[Any]":
+    """Return a column of integers or of objects, whatever strings become in this pandas."""
+    return pd.Series(values, dtype=np.int64 if isinstance(values[0], int) else object)
+
+
+def _folder_files(root: Path) -> Iterator[File]:
+    # Linked folders are followed, each real one once; never up out of the folder, into a loop.
+    seen = set(root.resolve().parents)
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_raise):
+        here = Path(folder)
+        real = here.resolve()
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+        for name in names:
+            if _hidden(name):
+                continue
+            path = here / name
+            relative = path.relative_to(root).as_posix()
+            if path.suffix.lower() == ".zip":
+                yield from _archive_files(path, f"{relative}/")
+            else:
+                yield File(False, str(path), relative)
+
+
+def _archive_files(path: Path, prefix: str) -> Iterator[File]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    # What zipfile raises on altered bytes; names that do not decode are a ValueError.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise MediaError(
+            f"{path}: expected a zip archive, found damaged, incomplete or foreign data ({error}). "
+            "Download it again, or move it elsewhere."
+        ) from error
+    for member in members:
+        if not member.endswith("/") and not any(map(_hidden, PurePosixPath(member).parts)):
+            yield File(True, f"zip://{member}::{path.as_posix()}", f"{prefix}{member}")
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
+def _some(names: Sequence[str]) -> str:
+    """Count files and name the first few."""
+    count = f"{len(names) or 'no'} file{'' if len(names) == 1 else 's'}"
+    if not names:
+        return count
+    return f"{count} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"

@@ -1,0 +1,442 @@
+"""A face for the synthetic corpus: drawn shapes that move with emotion and voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+Array = NDArray[np.float64]
+Colour = tuple[float, float, float]
+
+# What an emotion does to the face, at strong intensity; 1 is about as far as a face goes.
+# Up is positive, as is forward; roll leans the head, squint raises cheek and lower lid.
+_POSES = (
+    "inner outer knit lid squint corner width jaw press sneer pitch roll forward gaze"
+).split()
+_MOVES = [*_POSES, "voice", "blink"]
+_EMOTIONS = np.array(
+    [
+        # inner outer knit  lid squint corner width jaw press sneer pitch roll forward gaze
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],  # neutral
+        [0.1, 0.1, -0.1, -0.2, 0.1, 0.25, 0.0, 0.0, -0.1, 0.0, 0.0, 0.1, -0.1, 0.0],  # calm
+        [0.2, 0.2, -0.1, 0.0, 0.8, 1.0, 0.8, 0.25, -0.2, 0.1, 0.2, 0.2, 0.1, 0.0],  # happy
+        [0.9, -0.5, 0.4, -0.5, 0.0, -0.9, -0.2, 0.0, 0.0, 0.0, -0.7, 0.5, -0.2, -0.8],  # sad
+        [-0.9, 0.2, 1.0, 0.1, 0.5, -0.4, 0.1, 0.0, 0.9, 0.3, -0.3, 0.0, 0.9, 0.0],  # angry
+        [0.9, 0.4, 0.6, 0.9, 0.0, -0.4, 0.6, 0.4, 0.0, 0.0, 0.1, -0.3, -0.8, 0.2],  # fearful
+        [-0.5, -0.2, 0.6, -0.4, 0.8, -0.5, 0.0, 0.1, 0.0, 1.0, 0.3, -0.5, -0.5, -0.2],  # disgust
+        [1.0, 1.0, -0.2, 1.0, -0.2, 0.0, -0.5, 0.9, -0.2, 0.0, 0.4, 0.0, -0.2, 0.1],  # surprised
+    ]
+)
+# Head movement of each emotion: how large, how fast, and how much of it is trembling
+_MOVEMENT = np.array(
+    [
+        (1.0, 1.0, 0.0),
+        (0.8, 0.7, 0.0),
+        (1.6, 1.4, 0.0),
+        (0.8, 0.5, 0.0),
+        (1.8, 1.6, 0.2),
+        (1.1, 1.3, 1.0),
+        (1.2, 0.8, 0.0),
+        (1.3, 1.2, 0.1),
+    ]
+)
+# How far a person's resting face, a person's way with an emotion and a take stray from that
+_HABIT, _PORTRAYAL, _TAKE = 0.25, 0.28, 0.15
+
+_SKINS = np.array(
+    [(150, 178, 224), (128, 160, 212), (104, 138, 190), (70, 102, 158), (48, 70, 112)]
+)
+_HAIRS = np.array([(22, 20, 20), (28, 40, 58), (40, 66, 104), (90, 140, 188), (60, 70, 130)])
+_GRAIN = 8  # the sensor's noise is kept in bytes, around this value
+_SHIFT = 5  # fractional bits of a coordinate in OpenCV's drawing functions
+
+
+class _Actor(NamedTuple):
+    """What does not change between an actor's clips; lengths in half head heights."""
+
+    skin: Array
+    hair: Array
+    iris: Array
+    shirt: Array
+    size: float
+    place: Array
+    width: float
+    jaw: float
+    brow_y: float
+    brow_thickness: float
+    eye_x: float
+    eye_size: float
+    nose: float
+    mouth_y: float
+    mouth_width: float
+    lips: float
+    hairline: float
+    hair_length: float
+    beard: float
+    articulation: float
+    liveliness: float
+    habit: Array
+    gains: Array
+    portrayals: Array
+
+
+def _draw_actor(rng: np.random.Generator, male: bool) -> _Actor:
+    def near(middle: float, spread: float) -> float:
+        return float(middle + spread * np.clip(rng.normal(), -2, 2))
+
+    def mix(colours: NDArray[np.int_]) -> Array:
+        position = rng.uniform(0, len(colours) - 1)
+        k = int(position)
+        return np.asarray(colours[k] + (position - k) * (colours[k + 1] - colours[k]), float)
+
+    return _Actor(
+        skin=mix(_SKINS),
+        hair=mix(_HAIRS),
+        iris=np.array([(60, 80, 60), (40, 60, 90), (130, 100, 70)][rng.integers(3)], float),
+        shirt=np.full(3, rng.uniform(25, 70)),
+        size=near(0.30, 0.015),
+        place=np.array([near(0.0, 0.03), near(0.0, 0.02)]),
+        width=near(0.72 if male else 0.69, 0.03),
+        jaw=near(0.26 if male else 0.36, 0.05),
+        brow_y=near(-0.29 if male else -0.32, 0.02),
+        brow_thickness=near(0.058 if male else 0.042, 0.008),
+        eye_x=near(0.30, 0.02),
+        eye_size=near(0.145 if male else 0.155, 0.01),
+        nose=near(1.05 if male else 0.95, 0.07),
+        mouth_y=near(0.53, 0.025),
+        mouth_width=near(0.25, 0.02),
+        lips=near(0.040 if male else 0.052, 0.007),
+        hairline=near(-0.60, 0.06),
+        hair_length=rng.uniform(0.0, 0.25) if male else rng.uniform(0.2, 1.2),
+        beard=max(0.0, rng.uniform(-0.5, 0.45)) if male else 0.0,
+        articulation=near(1.0, 0.15),
+        liveliness=2 ** near(0.0, 0.3),
+        habit=_HABIT * rng.normal(size=len(_POSES)),
+        gains=2 ** (0.3 * rng.normal(size=len(_POSES))),
+        portrayals=_PORTRAYAL * rng.normal(size=_EMOTIONS.shape),
+    )
+
+
+def draw_face(
+    emotion: int,
+    intensity: int,
+    loudness: Array,
+    *,
+    male: bool,
+    frame_size: tuple[int, int],
+    frame_duration: float,
+    actor_rng: np.random.Generator,
+    clip_rng: np.random.Generator,
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw the pictures of one clip.
+
+    Parameters
+    ----------
+    emotion, intensity : int
+        RAVDESS identifiers, counted from 1.
+    loudness : ndarray of shape (n_frames,)
+        How loud the voice is while each picture is shown, 1 being a vowel of usual loudness.
+    male : bool
+        Whether to draw a man.
+    frame_size : (int, int)
+        Height and width in pixels, both even.
+    frame_duration : float
+        Seconds per picture.
+    actor_rng, clip_rng : numpy.random.Generator
+        What the actor's looks and ways, and what this take are drawn from.
+
+    Yields
+    ------
+    ndarray of uint8, shape (height * 3 / 2, width)
+        Planar YUV 4:2:0, luma above chroma.
+    """
+    actor = _draw_actor(actor_rng, male)
+    poses, heads = _perform(actor, emotion, intensity, loudness, frame_duration, clip_rng)
+    height, width = frame_size
+    unit = actor.size * min(height, width * 9 / 16)
+    centre = np.array([width / 2, 0.47 * height]) + actor.place * height
+    portrait = _draw_portrait(actor, frame_size, unit, centre)
+    light = 1 + 0.02 * clip_rng.normal() + 0.004 * clip_rng.normal(size=len(poses))
+    tile = np.clip(clip_rng.normal(_GRAIN, 1.5, (128, 128)), 0, 2 * _GRAIN).astype(np.uint8)
+    grain = np.tile(tile, (height // 128 + 2, width // 128 + 2))
+    starts = clip_rng.integers(128, size=(len(poses), 2))
+
+    for pose, head, gain, (row, column) in zip(poses, heads, light, starts, strict=True):
+        picture = portrait.copy()
+        _draw_features(_Pen(picture, unit, centre), actor, dict(zip(_MOVES, pose, strict=True)))
+        yield _move(picture, head, gain, unit, centre, grain[row:, column:])
+
+
+def _perform(
+    actor: _Actor,
+    emotion: int,
+    intensity: int,
+    loudness: Array,
+    frame_duration: float,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Lay out poses (then mouth opening and blink) and the head's place, picture by picture."""
+    n = loudness.size
+    time = np.arange(n) * frame_duration
+    progress = np.linspace(0, 1, n)
+    size, speed, tremor = _MOVEMENT[emotion - 1] * (0.7 + 0.3 * (intensity == 2))
+
+    strength = (0.6 if intensity == 1 else 1.0) * 2 ** rng.normal(0, 0.15) * actor.liveliness
+    style = _EMOTIONS[emotion - 1] + (actor.portrayals[emotion - 1] if emotion > 1 else 0.0)
+    apex = strength * actor.gains * style + _TAKE * rng.normal(size=style.size)
+
+    # Onset, apex, offset: the emotion is there before the voice and fades after it.
+    onset, offset = rng.uniform(0.02, 0.12), rng.uniform(0.78, 0.92)
+    rise = np.clip((progress - onset) / rng.uniform(0.12, 0.25), 0, 1)
+    fall = np.clip((progress - offset) / 0.2, 0, 1)
+    course = 0.15 + 0.85 * _smooth(rise) * (1 - 0.6 * _smooth(fall))
+    poses = actor.habit + course[:, None] * apex
+    poses += 0.12 * _drift(rng, (n, style.size), 0.2 / frame_duration / speed)
+
+    voice = gaussian_filter1d(np.minimum(loudness, 2.0), 0.8) * actor.articulation
+    blink = np.zeros(n)
+    for moment in np.cumsum(rng.exponential(2.0 / speed, 4) + 0.15):
+        blink = np.maximum(blink, np.exp(-(((time - moment) / 0.06) ** 4)))
+    poses = np.column_stack([poses, voice, blink])
+
+    sway = 0.025 * size * _drift(rng, (n, 4), 0.15 / frame_duration / speed)
+    shiver = 0.006 * tremor * _drift(rng, (n, 2), 1.0)
+    pitch, roll, forward = (poses[:, _POSES.index(p)] for p in ("pitch", "roll", "forward"))
+    heads = np.column_stack(
+        [
+            sway[:, 0] + shiver[:, 0] + 0.05 * rng.normal(),
+            sway[:, 1] + shiver[:, 1] - 0.05 * pitch - 0.02 * size * voice + 0.03 * rng.normal(),
+            0.09 * roll + 0.6 * sway[:, 2] + 0.03 * rng.normal(),
+            1 + 0.06 * forward + 0.5 * sway[:, 3],
+        ]
+    )
+    return poses, heads
+
+
+def _move(
+    picture: NDArray[np.uint8],
+    head: Array,
+    gain: float,
+    unit: float,
+    centre: Array,
+    grain: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """Turn the person about the neck, then let light and sensor do their part."""
+    height, width = picture.shape[:2]
+    dx, dy, roll, zoom = head
+    pivot = centre + (0, 1.3 * unit)
+    turn = cv2.getRotationMatrix2D(pivot.tolist(), np.degrees(roll), zoom)
+    turn[:, 2] += unit * dx, unit * dy
+    # Planes are turned one by one: OpenCV is three times slower on interleaved colours.
+    planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
+    border = {"borderMode": cv2.BORDER_REPLICATE}
+    moved = cv2.warpAffine(luma, turn, (width, height), **border)
+    cv2.addWeighted(moved, gain, grain[:height, :width], 1.0, -_GRAIN, dst=luma)
+    turn[:, 2] /= 2
+    for plane in chroma:
+        plane[:] = cv2.warpAffine(plane, turn, (width // 2, height // 2), **border)
+    return planes
+
+
+def _smooth(ramp: Array) -> Array:
+    return ramp * ramp * (3 - 2 * ramp)
+
+
+def _drift(rng: np.random.Generator, shape: tuple[int, int], width: float) -> Array:
+    """Smooth noise of unit standard deviation, `width` pictures from one turn to the next."""
+    # Filtered before it is cut, so that a short clip moves as much as a long one.
+    margin = int(4 * width) + 1
+    noise = rng.normal(size=(shape[0] + 2 * margin, shape[1]))
+    smooth = gaussian_filter1d(noise, width, axis=0)[margin:-margin]
+    return np.asarray(smooth * np.sqrt(2 * np.sqrt(np.pi) * max(width, 0.3)))
+
+
+class _Pen:
+    """Draws on a picture in head units: origin between the eyes' height and chin, y down."""
+
+    def __init__(self, picture: NDArray[np.uint8], unit: float, centre: Array) -> None:
+        self.picture, self.unit, self.centre = picture, unit, centre
+
+    def pixels(self, points: Any) -> NDArray[np.int32]:
+        place = np.asarray(points, float) * self.unit + self.centre
+        return np.asarray(np.round(place * 2**_SHIFT), np.int32)
+
+    def fill(self, points: Any, colour: Any) -> None:
+        cv2.fillPoly(self.picture, [self.pixels(points)], _bgr(colour), cv2.LINE_AA, _SHIFT)
+
+    def line(self, points: Any, colour: Any, thickness: float) -> None:
+        pixels = max(1, round(thickness * self.unit))
+        curve = [self.pixels(points)]
+        cv2.polylines(self.picture, curve, False, _bgr(colour), pixels, cv2.LINE_AA, _SHIFT)
+
+    def crease(self, points: Any, depth: float, thickness: float = 0.018) -> None:
+        """Darken the skin along a curve, by at most 40 %."""
+        depth = min(depth, 0.4)
+        if depth > 0.02:
+            x, y = self.pixels(points)[len(points) // 2] >> _SHIFT
+            height, width = self.picture.shape[:2]
+            tone = self.picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+            self.line(points, (1 - depth) * tone, thickness)
+
+
+def _bgr(colour: Any) -> Colour:
+    b, g, r = (float(c) for c in colour)
+    return b, g, r
+
+
+def _arc(left: Any, middle: Any, right: Any, n: int = 17) -> Array:
+    """Curve through three points, a parabola in its parameter."""
+    t = np.linspace(0, 1, n)[:, None]
+    a, m, b = (np.asarray(p, float) for p in (left, middle, right))
+    return (1 - t) * (1 - 2 * t) * a + 4 * t * (1 - t) * m + t * (2 * t - 1) * b
+
+
+def _draw_portrait(
+    actor: _Actor, frame_size: tuple[int, int], unit: float, centre: Array
+) -> NDArray[np.uint8]:
+    """Draw all that moves with the head as a whole, over a plain backdrop."""
+    height, width = frame_size
+    picture = np.full((height, width, 3), (205, 208, 206), np.uint8)
+    pen = _Pen(picture, unit, centre)
+    angle = np.linspace(-np.pi / 2, 1.5 * np.pi, 96, endpoint=False)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    oval = np.sign(circle) * np.abs(circle) ** (0.7, 0.95)
+    head = oval * np.column_stack(
+        [actor.width * (1 - actor.jaw * np.maximum(oval[:, 1], 0) ** 1.6), np.ones(angle.size)]
+    )
+
+    if actor.hair_length > 0.3:
+        fall = np.sign(circle) * np.abs(circle) ** (0.5, 0.5) * (1.22 * actor.width, 0.5)
+        fall[:, 1] = 0.5 * (2 * fall[:, 1] + 1) * (0.4 + actor.hair_length) - 0.4
+        pen.fill(fall, 0.75 * actor.hair)
+    shoulder = [*_arc((-0.34, 1.1), (-0.8, 1.32), (-1.5, 1.5)), (-1.8, 1.9), (-2.0, 4.0)]
+    pen.fill([*shoulder, *(np.array(shoulder) * (-1, 1))[::-1]], actor.shirt)
+    neck = [(-0.38, 0.6), (-0.4, 1.15), *_arc((-0.36, 1.2), (0, 1.42), (0.36, 1.2))]
+    pen.fill([*neck, (0.4, 1.15), (0.38, 0.6)], 0.82 * actor.skin)
+    for side in (-1, 1):
+        pen.fill(circle * (0.09, 0.17) + (side * actor.width, 0.03), 0.9 * actor.skin)
+    pen.fill(head, actor.skin)
+    if actor.beard:
+        colour = (1 - actor.beard) * actor.skin + actor.beard * actor.hair
+        pen.fill([*head[head[:, 1] > 0.2], *_arc((-0.6, 0.2), (0, 0.47), (0.6, 0.2))], colour)
+    crown = (head * (1.1, 1.08))[head[:, 1] < -0.22]
+    crown = crown[np.argsort(crown[:, 0])]
+    across = np.linspace(1, -1, 33)
+    parting = actor.hairline - 0.12 * across * (1 - across**2)
+    edge = parting + np.abs(across) ** 5 * (-0.2 - parting)
+    front = np.column_stack([crown[-1, 0] * across, edge])
+    pen.fill([*crown, *front], actor.hair)
+    for side in (-1, 1):
+        bridge = _arc((side * 0.09, -0.12), (side * 0.05, 0.05), (side * 0.09, 0.22))
+        pen.crease(bridge * (actor.nose, 1), 0.08, 0.03)
+
+    # Soft light from the upper left, and a head that is round.
+    small = np.zeros((height // 4, width // 4), np.float32)
+    cv2.fillPoly(small, [np.round((head * unit + centre) / 4).astype(np.int32)], 1.0)
+    small = cv2.GaussianBlur(small, (0, 0), max(0.06 * unit, 0.5)) * small
+    rows, columns = np.ogrid[0 : 1 : height // 4 * 1j, 0 : 1 : width // 4 * 1j]
+    shade = 1.06 - 0.1 * columns - 0.08 * rows + np.where(small > 0, 0.35 * (small - 0.9), 0.0)
+    shade = cv2.resize(cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 1.0), (width, height))
+    return np.asarray(np.clip(picture * shade[:, :, None], 0, 255), np.uint8)
+
+
+def _draw_features(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
+    """Draw what moves within the face."""
+    lift = 0.5 * (pose["inner"] + pose["outer"])
+    for k in (1, 2):
+        y = actor.brow_y + k / 3 * (actor.hairline - actor.brow_y) - 0.04 * lift - 0.02
+        pen.crease(_arc((-0.3, y), (0, y - 0.03), (0.3, y)), 0.15 * lift)
+    raised = -0.035 * pose["sneer"]
+    for side in (-1, 1):
+        pen.crease(
+            [(side * 0.05, actor.brow_y - 0.05), (side * 0.035, actor.brow_y + 0.09)],
+            0.25 * pose["knit"],
+        )
+        pen.crease([(side * 0.08, -0.05), (side * 0.02, raised)], 0.2 * pose["sneer"])
+        if not actor.beard:
+            fold = np.array([pose["squint"], pose["corner"], pose["sneer"], 0.4])
+            end = (1.3 * actor.mouth_width, actor.mouth_y - 0.02 - 0.05 * pose["corner"])
+            cheek = _arc((0.17, 0.25 + raised), (0.28, 0.34), end)
+            pen.crease(cheek * (side, 1), float(np.maximum(fold, 0) @ (0.06, 0.09, 0.12, 0.1)))
+        _draw_eye(pen, actor, pose, side)
+        _draw_brow(pen, actor, pose, side)
+
+    base = _arc((-0.13, 0.22 + raised), (0, 0.36 + 0.3 * raised), (0.13, 0.22 + raised))
+    pen.line(base * (actor.nose, 1), 0.78 * actor.skin, 0.02)
+    for side in (-1, 1):
+        nostril = _arc((side * 0.09, 0.29), (side * 0.065, 0.26), (side * 0.035, 0.30))
+        pen.fill(nostril * (actor.nose, 1) + (0, raised), 0.45 * actor.skin)
+    _draw_mouth(pen, actor, pose)
+
+
+def _draw_brow(pen: _Pen, actor: _Actor, pose: dict[str, float], side: int) -> None:
+    lift = 0.5 * (pose["inner"] + pose["outer"])
+    thick = np.array([0.0, actor.brow_thickness])
+    inner = np.array([0.14 - 0.05 * pose["knit"], actor.brow_y - 0.10 * pose["inner"]])
+    outer = np.array([actor.eye_x + 0.18, actor.brow_y + 0.06 - 0.08 * pose["outer"]])
+    middle = np.array([actor.eye_x, actor.brow_y - 0.03 - 0.09 * lift])
+    upper, lower = _arc(inner, middle, outer), _arc(outer, middle + thick, inner + thick)
+    pen.fill(np.concatenate([upper, lower]) * (side, 1), 0.75 * actor.hair)
+
+
+def _draw_eye(pen: _Pen, actor: _Actor, pose: dict[str, float], side: int) -> None:
+    size = actor.eye_size
+    centre = np.array([side * actor.eye_x, -0.06])
+    seen = 1 - pose["blink"]
+    upper = max(0.08, (0.50 + 0.30 * pose["lid"]) * seen)
+    lower = max(0.04, (0.36 - 0.20 * pose["squint"] + 0.10 * pose["lid"]) * (0.3 + 0.7 * seen))
+    u = np.linspace(-1, 1, 25)
+    # The lids slope down towards the temples where the inner brow is raised, as in grief.
+    slope = side * u * 0.12 * (pose["inner"] - pose["outer"])
+    top = slope - upper * (1 - np.abs(u) ** 2.2)
+    bottom = slope + lower * (1 - u**2)
+    lid = size * np.column_stack([u, top]) + centre
+    bag = size * np.column_stack([u, bottom]) + centre
+    pen.fill([*lid, *bag[::-1]], (228, 232, 232))
+    for radius, colour in ((0.5, actor.iris), (0.22, np.full(3, 15.0))):
+        x = radius * np.linspace(-1, 1, 21)
+        rim = np.sqrt(radius**2 - x**2)
+        between = np.interp(x, u, top), np.interp(x, u, bottom)
+        middle = -0.06 - 0.25 * pose["gaze"]
+        above = size * np.column_stack([x, np.clip(middle - rim, *between)]) + centre
+        below = size * np.column_stack([x, np.clip(middle + rim, *between)]) + centre
+        pen.fill([*above, *below[::-1]], colour)
+    pen.line(lid, 0.25 * actor.skin, 0.022)
+    pen.line(bag, 0.72 * actor.skin, 0.012)
+    pen.crease(lid - (0, 0.035 + 0.2 * size * upper), 0.2, 0.014)
+    pen.crease(bag + (0, 0.045), 0.08 + 0.15 * max(0.0, pose["squint"]))
+
+
+def _draw_mouth(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
+    press, sneer = float(np.clip(pose["press"], -0.5, 1.2)), max(0.0, pose["sneer"])
+    gap = max(0.004, 0.16 * pose["jaw"] + 0.13 * pose["voice"] * (1 - 0.3 * press))
+    stretch = 0.28 * pose["width"] + 0.12 * pose["corner"] - 0.8 * gap
+    half = actor.mouth_width * float(np.clip(1 + stretch, 0.5, 1.6))
+    lips = actor.lips * (1 - 0.55 * press)
+    corner = actor.mouth_y - 0.1 * pose["corner"] + 0.35 * gap
+    middle = actor.mouth_y + 0.03 * pose["corner"] - 0.045 * sneer
+    # A sneer lifts one side more than the other.
+    ends = (-half, corner - 0.05 * sneer), (half, corner)
+
+    def curve(y: float) -> Array:
+        return _arc(ends[0], (0, y), ends[1])
+
+    top, bottom = curve(middle), curve(middle + gap)
+    chin = middle + gap + 1.3 * lips
+    red = 0.72 * actor.skin + 0.28 * np.array([70, 50, 170])
+    pen.fill([*curve(middle - lips), *top[::-1]], 0.82 * red)
+    pen.fill([*bottom, *curve(chin)[::-1]], 0.92 * red)
+    pen.fill([*top, *bottom[::-1]], (28, 18, 50))
+    if gap > 0.02:
+        teeth = np.column_stack([top[:, 0], np.minimum(top[:, 1] + 0.05, bottom[:, 1])])
+        tongue = np.column_stack([top[:, 0], np.maximum(bottom[:, 1] - 0.3 * gap, teeth[:, 1])])
+        pen.fill([*top[2:-2], *teeth[2:-2][::-1]], (215, 225, 228))
+        pen.fill([*tongue[4:-4], *bottom[4:-4][::-1]], (80, 70, 150))
+    pen.line(top, 0.4 * red, 0.012)
+    pen.crease(_arc((-0.12, chin + 0.09), (0, chin + 0.12), (0.12, chin + 0.09)), 0.1, 0.025)

@@ -1,0 +1,15 @@
+"""What several test modules share."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real clips beside the project, where there is one."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real clips in ../shared/data are not on this machine")
+    return SHARED_DATA
