@@ -70,7 +70,7 @@ def open_stream(
     """
     name = clip_name(source)
     try:
-        with av.open(_input(source, name), options=_OPTIONS) as container:
+        with av.open(_input(source, name), mode="r", options=_OPTIONS) as container:
             streams = container.streams.video if kind == "video" else container.streams.audio
             if not streams:
                 found = ", ".join(sorted({stream.type for stream in container.streams})) or "none"

@@ -163,10 +163,52 @@ def _check_shape(estimator: BaseEstimator, shape: tuple[int, ...]) -> None:
         )
 
 
-def remember_column(estimator: BaseEstimator) -> None:
-    """Note at fit that X was a column of clips: one feature, of clips with a shape each."""
-    estimator.n_features_in_ = 1
+def check_cell(
+    estimator: BaseEstimator, cell: Any, row: int, *, ndim: Sequence[int], expected: str
+) -> NDArray[Any]:
+    """Check the array that is one clip, or one variant of it, in a column of clips.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The stage.
+    cell : Any
+        What stands in the column.
+    row : int
+        Where, for the error.
+    ndim : sequence of int
+        The numbers of axes the stage takes.
+    expected : str
+        What the stage takes and where it comes from, for the error.
+
+    Returns
+    -------
+    ndarray of float32 or float64
+
+    Raises
+    ------
+    ValueError
+        If the cell is no such array, or is empty or not finite.
+    """
+    if not isinstance(cell, np.ndarray):
+        found = repr(cell)
+    elif cell.ndim not in ndim or not cell.size or cell.dtype.kind not in "fiub":
+        found = f"an array of shape {cell.shape} and type {cell.dtype}"
+    elif not np.isfinite(cell).all():
+        found = "NaN or infinity"
+    else:
+        return cell if cell.dtype in FLOATS else cell.astype(np.float64)
+    raise ValueError(
+        f"{type(estimator).__name__} expected {expected}; found {found} in row {row}."
+    )
+
+
+def remember_column(estimator: BaseEstimator, n_columns: int = 1) -> None:
+    """Note at fit that X was one or more columns of clips, which have a shape each."""
+    estimator.n_features_in_ = n_columns
     estimator.clip_shape_ = ()
+    # Names of an earlier fit, on a table.
+    vars(estimator).pop("feature_names_in_", None)
 
 
 def check_input_names(estimator: BaseEstimator, input_features: Any) -> None:
@@ -181,17 +223,18 @@ def check_input_names(estimator: BaseEstimator, input_features: Any) -> None:
 
 
 def frames_only_tables(cls: _Class) -> _Class:
-    """Let `set_output` frame a stage's 2-d results and leave its n-d results arrays.
+    """Let `set_output` frame a stage's 2-d numbers and leave all else arrays.
 
     A class decorator. scikit-learn would try to make a DataFrame of every result, which fails
-    for more than two axes, and with it every pipeline that asks for pandas at its end.
+    for more than two axes, and with it every pipeline that asks for pandas at its end. Objects,
+    such as waveforms in one column per variant, are on their way to the next stage.
     """
     transform: Callable[..., Any] = cls.transform.__wrapped__  # type: ignore[attr-defined]
 
     @wraps(transform)
     def framed(self: Any, X: Any) -> Any:
         result = transform(self, X)
-        if np.ndim(result) != 2:
+        if np.ndim(result) != 2 or result.dtype == object:
             return result
         return _wrap_data_with_container("transform", result, X, self)
 

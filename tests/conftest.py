@@ -1,8 +1,12 @@
 """What several test modules share."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# SciPy reads this when it is first imported; without it, scikit-learn skips its array API check.
+os.environ["SCIPY_ARRAY_API"] = "1"
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

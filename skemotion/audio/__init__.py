@@ -1,5 +1,7 @@
 """Audio: loading waveforms, making variants of them and describing them."""
 
+from ._augmenter import AudioAugmenter, augment
+from ._features import AudioFeatures, audio_features
 from ._loader import AudioLoader
 
-__all__ = ["AudioLoader"]
+__all__ = ["AudioAugmenter", "AudioFeatures", "AudioLoader", "audio_features", "augment"]

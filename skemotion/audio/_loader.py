@@ -174,7 +174,7 @@ def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.floa
     MediaError
         If the clip is missing, damaged or without sound.
     """
-    blocks: list[NDArray[np.float32]] = []
+    blocks: list[NDArray[Any]] = []
     with open_stream(source, "audio") as (container, stream):
         rate = stream.rate
         # Only the sample format is converted here; mixing and resampling are left to the

@@ -47,6 +47,7 @@ corpus are under the MIT licence.
 
 # Corpora whose file names alone tell everything; a further one is one more entry.
 _NAMINGS = {"java-sed": _JAVA_SED}
+NAMINGS = ("ravdess", *_NAMINGS)
 
 
 def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,9 +15,8 @@ Colour = tuple[float, float, float]
 
 # What an emotion does to the face, at strong intensity; 1 is about as far as a face goes.
 # Up is positive, as is forward; roll leans the head, squint raises cheek and lower lid.
-_POSES = (
-    "inner outer knit lid squint corner width jaw press sneer pitch roll forward gaze"
-).split()
+_COLUMNS = "inner outer knit lid squint corner width jaw press sneer pitch roll forward gaze"
+_POSES = _COLUMNS.split()
 _MOVES = [*_POSES, "voice", "blink"]
 _EMOTIONS = np.array(
     [
@@ -46,80 +45,52 @@ _MOVEMENT = np.array(
     ]
 )
 # How far a person's resting face, a person's way with an emotion and a take stray from that
-_HABIT, _PORTRAYAL, _TAKE = 0.25, 0.28, 0.15
+_HABIT, _PORTRAYAL, _TAKE = 0.18, 0.18, 0.10
 
+# Blue, green, red, from light to dark
 _SKINS = np.array(
-    [(150, 178, 224), (128, 160, 212), (104, 138, 190), (70, 102, 158), (48, 70, 112)]
+    [(150, 178, 224), (128, 160, 212), (104, 138, 190), (70, 102, 158), (48, 70, 112)], float
 )
-_HAIRS = np.array([(22, 20, 20), (28, 40, 58), (40, 66, 104), (90, 140, 188), (60, 70, 130)])
+_HAIRS = np.array([(22, 20, 20), (28, 40, 58), (40, 66, 104), (90, 140, 188), (60, 70, 130)], float)
+_IRISES = np.array([(60, 80, 60), (40, 60, 90), (130, 100, 70)], float)
 _GRAIN = 8  # the sensor's noise is kept in bytes, around this value
 _SHIFT = 5  # fractional bits of a coordinate in OpenCV's drawing functions
 
 
-class _Actor(NamedTuple):
+class _Actor:
     """What does not change between an actor's clips; lengths in half head heights."""
 
-    skin: Array
-    hair: Array
-    iris: Array
-    shirt: Array
-    size: float
-    place: Array
-    width: float
-    jaw: float
-    brow_y: float
-    brow_thickness: float
-    eye_x: float
-    eye_size: float
-    nose: float
-    mouth_y: float
-    mouth_width: float
-    lips: float
-    hairline: float
-    hair_length: float
-    beard: float
-    articulation: float
-    liveliness: float
-    habit: Array
-    gains: Array
-    portrayals: Array
+    def __init__(self, rng: np.random.Generator, male: bool) -> None:
+        def near(middle: float, spread: float) -> float:
+            return float(middle + spread * np.clip(rng.normal(), -2, 2))
 
+        def mix(colours: Array) -> Array:
+            k, share = divmod(rng.uniform(0, len(colours) - 1), 1)
+            return np.asarray(colours[int(k)] * (1 - share) + colours[int(k) + 1] * share)
 
-def _draw_actor(rng: np.random.Generator, male: bool) -> _Actor:
-    def near(middle: float, spread: float) -> float:
-        return float(middle + spread * np.clip(rng.normal(), -2, 2))
-
-    def mix(colours: NDArray[np.int_]) -> Array:
-        position = rng.uniform(0, len(colours) - 1)
-        k = int(position)
-        return np.asarray(colours[k] + (position - k) * (colours[k + 1] - colours[k]), float)
-
-    return _Actor(
-        skin=mix(_SKINS),
-        hair=mix(_HAIRS),
-        iris=np.array([(60, 80, 60), (40, 60, 90), (130, 100, 70)][rng.integers(3)], float),
-        shirt=np.full(3, rng.uniform(25, 70)),
-        size=near(0.30, 0.015),
-        place=np.array([near(0.0, 0.03), near(0.0, 0.02)]),
-        width=near(0.72 if male else 0.69, 0.03),
-        jaw=near(0.26 if male else 0.36, 0.05),
-        brow_y=near(-0.29 if male else -0.32, 0.02),
-        brow_thickness=near(0.058 if male else 0.042, 0.008),
-        eye_x=near(0.30, 0.02),
-        eye_size=near(0.145 if male else 0.155, 0.01),
-        nose=near(1.05 if male else 0.95, 0.07),
-        mouth_y=near(0.53, 0.025),
-        mouth_width=near(0.25, 0.02),
-        lips=near(0.040 if male else 0.052, 0.007),
-        hairline=near(-0.60, 0.06),
-        hair_length=rng.uniform(0.0, 0.25) if male else rng.uniform(0.2, 1.2),
-        beard=max(0.0, rng.uniform(-0.5, 0.45)) if male else 0.0,
-        articulation=near(1.0, 0.15),
-        liveliness=2 ** near(0.0, 0.3),
-        habit=_HABIT * rng.normal(size=len(_POSES)),
-        gains=2 ** (0.3 * rng.normal(size=len(_POSES))),
-        portrayals=_PORTRAYAL * rng.normal(size=_EMOTIONS.shape),
-    )
+        self.skin, self.hair = mix(_SKINS), mix(_HAIRS)
+        self.iris = _IRISES[rng.integers(len(_IRISES))]
+        self.shirt = np.full(3, rng.uniform(25, 70))
+        self.size = near(0.30, 0.010)
+        self.place = np.array([near(0.0, 0.012), near(0.0, 0.01)])
+        self.width = near(0.72 if male else 0.69, 0.03)
+        self.jaw = near(0.26 if male else 0.36, 0.05)
+        self.brow_y = near(-0.29 if male else -0.32, 0.02)
+        self.brow_thickness = near(0.058 if male else 0.042, 0.008)
+        self.eye_x = near(0.30, 0.02)
+        self.eye_size = near(0.145 if male else 0.155, 0.01)
+        self.nose = near(1.05 if male else 0.95, 0.07)
+        self.mouth_y = near(0.53, 0.02)
+        self.mouth_width = near(0.25, 0.02)
+        self.lips = near(0.040 if male else 0.052, 0.007)
+        self.hairline = near(-0.64, 0.05)
+        self.hair_length = rng.uniform(0.0, 0.3) if male else rng.uniform(0.2, 1.2)
+        self.beard = max(0.0, rng.uniform(-0.5, 0.45)) if male else 0.0
+        self.articulation = near(1.0, 0.15)
+        self.liveliness = 2 ** near(0.0, 0.3)
+        self.habit = _HABIT * rng.normal(size=len(_POSES))
+        self.gains = 2 ** (0.25 * rng.normal(size=len(_POSES)))
+        self.portrayals = _PORTRAYAL * rng.normal(size=_EMOTIONS.shape)
 
 
 def draw_face(
@@ -155,7 +126,7 @@ def draw_face(
     ndarray of uint8, shape (height * 3 / 2, width)
         Planar YUV 4:2:0, luma above chroma.
     """
-    actor = _draw_actor(actor_rng, male)
+    actor = _Actor(actor_rng, male)
     poses, heads = _perform(actor, emotion, intensity, loudness, frame_duration, clip_rng)
     height, width = frame_size
     unit = actor.size * min(height, width * 9 / 16)
@@ -186,7 +157,7 @@ def _perform(
     progress = np.linspace(0, 1, n)
     size, speed, tremor = _MOVEMENT[emotion - 1] * (0.7 + 0.3 * (intensity == 2))
 
-    strength = (0.6 if intensity == 1 else 1.0) * 2 ** rng.normal(0, 0.15) * actor.liveliness
+    strength = (0.65 if intensity == 1 else 1.0) * 2 ** rng.normal(0, 0.15) * actor.liveliness
     style = _EMOTIONS[emotion - 1] + (actor.portrayals[emotion - 1] if emotion > 1 else 0.0)
     apex = strength * actor.gains * style + _TAKE * rng.normal(size=style.size)
 
@@ -196,7 +167,7 @@ def _perform(
     fall = np.clip((progress - offset) / 0.2, 0, 1)
     course = 0.15 + 0.85 * _smooth(rise) * (1 - 0.6 * _smooth(fall))
     poses = actor.habit + course[:, None] * apex
-    poses += 0.12 * _drift(rng, (n, style.size), 0.2 / frame_duration / speed)
+    poses += 0.10 * _drift(rng, (n, style.size), 0.2 / frame_duration / speed)
 
     voice = gaussian_filter1d(np.minimum(loudness, 2.0), 0.8) * actor.articulation
     blink = np.zeros(n)
@@ -204,15 +175,15 @@ def _perform(
         blink = np.maximum(blink, np.exp(-(((time - moment) / 0.06) ** 4)))
     poses = np.column_stack([poses, voice, blink])
 
-    sway = 0.025 * size * _drift(rng, (n, 4), 0.15 / frame_duration / speed)
+    sway = 0.015 * size * _drift(rng, (n, 4), 0.15 / frame_duration / speed)
     shiver = 0.006 * tremor * _drift(rng, (n, 2), 1.0)
     pitch, roll, forward = (poses[:, _POSES.index(p)] for p in ("pitch", "roll", "forward"))
     heads = np.column_stack(
         [
-            sway[:, 0] + shiver[:, 0] + 0.05 * rng.normal(),
-            sway[:, 1] + shiver[:, 1] - 0.05 * pitch - 0.02 * size * voice + 0.03 * rng.normal(),
-            0.09 * roll + 0.6 * sway[:, 2] + 0.03 * rng.normal(),
-            1 + 0.06 * forward + 0.5 * sway[:, 3],
+            sway[:, 0] + shiver[:, 0] + 0.02 * rng.normal(),
+            sway[:, 1] + shiver[:, 1] - 0.07 * pitch - 0.02 * size * voice + 0.012 * rng.normal(),
+            0.11 * roll + 0.6 * sway[:, 2] + 0.012 * rng.normal(),
+            1 + 0.07 * forward + 0.5 * sway[:, 3],
         ]
     )
     return poses, heads
@@ -229,18 +200,18 @@ def _move(
     """Turn the person about the neck, then let light and sensor do their part."""
     height, width = picture.shape[:2]
     dx, dy, roll, zoom = head
-    pivot = centre + (0, 1.3 * unit)
-    turn = cv2.getRotationMatrix2D(pivot.tolist(), np.degrees(roll), zoom)
+    pivot = (centre + np.array([0, 1.3 * unit])).tolist()
+    turn = np.array(cv2.getRotationMatrix2D(pivot, np.degrees(roll), zoom), float)
     turn[:, 2] += unit * dx, unit * dy
-    # Planes are turned one by one: OpenCV is three times slower on interleaved colours.
-    planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    # Planes are turned one by one: OpenCV takes three times as long over interleaved colours.
+    planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
     luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
-    border = {"borderMode": cv2.BORDER_REPLICATE}
-    moved = cv2.warpAffine(luma, turn, (width, height), **border)
+    edge = cv2.BORDER_REPLICATE
+    moved = cv2.warpAffine(luma, turn, (width, height), borderMode=edge)
     cv2.addWeighted(moved, gain, grain[:height, :width], 1.0, -_GRAIN, dst=luma)
     turn[:, 2] /= 2
     for plane in chroma:
-        plane[:] = cv2.warpAffine(plane, turn, (width // 2, height // 2), **border)
+        plane[:] = cv2.warpAffine(plane, turn, (width // 2, height // 2), borderMode=edge)
     return planes
 
 
@@ -313,7 +284,7 @@ def _draw_portrait(
 
     if actor.hair_length > 0.3:
         fall = np.sign(circle) * np.abs(circle) ** (0.5, 0.5) * (1.22 * actor.width, 0.5)
-        fall[:, 1] = 0.5 * (2 * fall[:, 1] + 1) * (0.4 + actor.hair_length) - 0.4
+        fall[:, 1] = (fall[:, 1] + 0.5) * (0.7 + actor.hair_length) - 0.7
         pen.fill(fall, 0.75 * actor.hair)
     shoulder = [*_arc((-0.34, 1.1), (-0.8, 1.32), (-1.5, 1.5)), (-1.8, 1.9), (-2.0, 4.0)]
     pen.fill([*shoulder, *(np.array(shoulder) * (-1, 1))[::-1]], actor.shirt)
@@ -328,7 +299,7 @@ def _draw_portrait(
     crown = (head * (1.1, 1.08))[head[:, 1] < -0.22]
     crown = crown[np.argsort(crown[:, 0])]
     across = np.linspace(1, -1, 33)
-    parting = actor.hairline - 0.12 * across * (1 - across**2)
+    parting = actor.hairline - 0.08 * across * (1 - across**2)
     edge = parting + np.abs(across) ** 5 * (-0.2 - parting)
     front = np.column_stack([crown[-1, 0] * across, edge])
     pen.fill([*crown, *front], actor.hair)
@@ -337,21 +308,21 @@ def _draw_portrait(
         pen.crease(bridge * (actor.nose, 1), 0.08, 0.03)
 
     # Soft light from the upper left, and a head that is round.
-    small = np.zeros((height // 4, width // 4), np.float32)
-    cv2.fillPoly(small, [np.round((head * unit + centre) / 4).astype(np.int32)], 1.0)
-    small = cv2.GaussianBlur(small, (0, 0), max(0.06 * unit, 0.5)) * small
+    mask = np.zeros((height // 4, width // 4), np.float32)
+    cv2.fillPoly(mask, [np.round((head * unit + centre) / 4).astype(np.int32)], 1.0)
+    round_ = np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.06 * unit, 0.5)))
     rows, columns = np.ogrid[0 : 1 : height // 4 * 1j, 0 : 1 : width // 4 * 1j]
-    shade = 1.06 - 0.1 * columns - 0.08 * rows + np.where(small > 0, 0.35 * (small - 0.9), 0.0)
-    shade = cv2.resize(cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 1.0), (width, height))
-    return np.asarray(np.clip(picture * shade[:, :, None], 0, 255), np.uint8)
+    shade = 1.06 - 0.1 * columns - 0.08 * rows + 0.35 * mask * (round_ - 0.9)
+    light = cv2.resize(cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 1.0), (width, height))
+    return np.asarray(np.clip(picture * light[:, :, None], 0, 255), np.uint8)
 
 
 def _draw_features(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
     """Draw what moves within the face."""
     lift = 0.5 * (pose["inner"] + pose["outer"])
     for k in (1, 2):
-        y = actor.brow_y + k / 3 * (actor.hairline - actor.brow_y) - 0.04 * lift - 0.02
-        pen.crease(_arc((-0.3, y), (0, y - 0.03), (0.3, y)), 0.15 * lift)
+        y = actor.brow_y - 0.05 - 0.05 * lift + k / 4 * (actor.hairline - actor.brow_y)
+        pen.crease(_arc((-0.26, y), (0, y - 0.02), (0.26, y)), 0.15 * lift)
     raised = -0.035 * pose["sneer"]
     for side in (-1, 1):
         pen.crease(
@@ -378,9 +349,9 @@ def _draw_features(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
 def _draw_brow(pen: _Pen, actor: _Actor, pose: dict[str, float], side: int) -> None:
     lift = 0.5 * (pose["inner"] + pose["outer"])
     thick = np.array([0.0, actor.brow_thickness])
-    inner = np.array([0.14 - 0.05 * pose["knit"], actor.brow_y - 0.10 * pose["inner"]])
-    outer = np.array([actor.eye_x + 0.18, actor.brow_y + 0.06 - 0.08 * pose["outer"]])
-    middle = np.array([actor.eye_x, actor.brow_y - 0.03 - 0.09 * lift])
+    inner = np.array([0.14 - 0.05 * pose["knit"], actor.brow_y - 0.12 * pose["inner"]])
+    outer = np.array([actor.eye_x + 0.18, actor.brow_y + 0.06 - 0.10 * pose["outer"]])
+    middle = np.array([actor.eye_x, actor.brow_y - 0.03 - 0.11 * lift])
     upper, lower = _arc(inner, middle, outer), _arc(outer, middle + thick, inner + thick)
     pen.fill(np.concatenate([upper, lower]) * (side, 1), 0.75 * actor.hair)
 
@@ -410,16 +381,16 @@ def _draw_eye(pen: _Pen, actor: _Actor, pose: dict[str, float], side: int) -> No
     pen.line(lid, 0.25 * actor.skin, 0.022)
     pen.line(bag, 0.72 * actor.skin, 0.012)
     pen.crease(lid - (0, 0.035 + 0.2 * size * upper), 0.2, 0.014)
-    pen.crease(bag + (0, 0.045), 0.08 + 0.15 * max(0.0, pose["squint"]))
+    pen.crease(bag - (0, -0.045), 0.08 + 0.15 * max(0.0, pose["squint"]))
 
 
 def _draw_mouth(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
     press, sneer = float(np.clip(pose["press"], -0.5, 1.2)), max(0.0, pose["sneer"])
-    gap = max(0.004, 0.16 * pose["jaw"] + 0.13 * pose["voice"] * (1 - 0.3 * press))
+    gap = max(0.004, 0.18 * pose["jaw"] + 0.11 * pose["voice"] * (1 - 0.3 * press))
     stretch = 0.28 * pose["width"] + 0.12 * pose["corner"] - 0.8 * gap
     half = actor.mouth_width * float(np.clip(1 + stretch, 0.5, 1.6))
     lips = actor.lips * (1 - 0.55 * press)
-    corner = actor.mouth_y - 0.1 * pose["corner"] + 0.35 * gap
+    corner = actor.mouth_y - 0.12 * pose["corner"] + 0.35 * gap
     middle = actor.mouth_y + 0.03 * pose["corner"] - 0.045 * sneer
     # A sneer lifts one side more than the other.
     ends = (-half, corner - 0.05 * sneer), (half, corner)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 SAMPLE_RATE = 48_000
+LOUDNESS = 10 ** (-27 / 20)  # root mean square of unemotional speech, full scale being 1
 _CONTROL = 200  # Hz, the rate at which pitch, formants and gains are laid out
 _WINDOW, _HOP, _N_FFT = 960, 480, 2048
 
@@ -43,8 +44,8 @@ _PHONES = {
 }
 # "Kids are talking by the door" and "Dogs are sitting by the door"; * carries an accent
 _STATEMENTS = {
-    1: "k ih* d z aa r t ao* k ih ng b ay iy dh ax d ao* r".split(),
-    2: "d ao* g z aa r s ih* t ih ng b ay iy dh ax d ao* r".split(),
+    1: "k ih* d z aa r t ao* k ih ng b ay iy dh ax d ao* r",
+    2: "d ao* g z aa r s ih* t ih ng b ay iy dh ax d ao* r",
 }
 
 # What an emotion does to the voice, at strong intensity. Columns: pitch level and final pitch
@@ -65,8 +66,8 @@ _EMOTIONS = np.array(
 )
 # How far people, and takes of one person, stray from that: standard deviations per column
 _HABIT = np.array([0.8, 1.0, 0.25, 1.5, 0.06, 0.6, 0.3, 0.1, 0.1])
-_PORTRAYAL = np.array([1.3, 1.3, 0.30, 1.8, 0.07, 0.7, 0.4, 0.1, 0.2])
-_TAKE = np.array([0.8, 1.0, 0.20, 1.2, 0.05, 0.4, 0.3, 0.1, 0.1])
+_PORTRAYAL = np.array([1.1, 1.2, 0.25, 1.5, 0.06, 0.6, 0.4, 0.1, 0.2])
+_TAKE = np.array([0.7, 0.8, 0.15, 1.0, 0.04, 0.4, 0.3, 0.1, 0.1])
 
 
 def synthesise_voice(
@@ -104,7 +105,7 @@ def synthesise_voice(
     tract = (1.0 if male else 1.16) * 2 ** actor_rng.normal(0, 0.05)
     habit = actor_rng.normal(0, _HABIT)
     portrayals = actor_rng.normal(0, _PORTRAYAL, _EMOTIONS.shape)
-    strength = (0.6 if intensity == 1 else 1.0) * 2 ** clip_rng.normal(0, 0.2)
+    strength = (0.65 if intensity == 1 else 1.0) * 2 ** clip_rng.normal(0, 0.2)
     style = _EMOTIONS[emotion - 1] + (portrayals[emotion - 1] if emotion > 1 else 0.0)
     level, final, spread, energy, tempo, tilt, breath, jitter, tremor = (
         habit + strength * style + clip_rng.normal(0, _TAKE)
@@ -145,7 +146,7 @@ def synthesise_voice(
     loud = np.sqrt(
         np.mean(sound[round(lead * SAMPLE_RATE) :][: round(edges[-1] * SAMPLE_RATE)] ** 2)
     )
-    sound *= 10 ** ((energy - 27.0) / 20) / loud
+    sound *= LOUDNESS * 10 ** (energy / 20) / loud
     sound += 3e-4 * clip_rng.normal(size=n_samples)  # the room
     return np.round(32767 * np.tanh(sound)).astype(np.int16)
 
@@ -154,7 +155,7 @@ def _timing(
     statement: int, seconds: float, rng: np.random.Generator
 ) -> tuple[list[_Phone], list[float], NDArray[np.float64]]:
     """Give the phones, where accents fall (share of the utterance) and the edges in seconds."""
-    symbols = _STATEMENTS[statement]
+    symbols = _STATEMENTS[statement].split()
     phones = [_PHONES[symbol.rstrip("*")] for symbol in symbols]
     accented = np.array([symbol.endswith("*") for symbol in symbols])
     lengths = np.array([phone.length for phone in phones]) * (1 + 0.35 * accented)
@@ -202,7 +203,7 @@ def _vocal_tract(
         return np.asarray(formant**2 / (below + 1j * width * frequency))
 
     # The upper formants of a uniform tube stay put; so does the tilt of the whole take.
-    fixed = 10 ** (tilt * np.log2(1 + frequency / 500) / 20) * np.ones(1, dtype=complex)
+    fixed = (10 ** (tilt * np.log2(1 + frequency / 500) / 20)).astype(complex)
     for k in range(4, 10):
         fixed = fixed * resonance((k - 0.5) * 1000.0 * tract)
     voice = voicing * fixed * resonance(f1) * resonance(f2) * resonance(f3)

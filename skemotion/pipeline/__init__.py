@@ -1,0 +1,7 @@
+"""Pipelines: from raw clips to emotion."""
+
+from ._clips import ClipPipeline
+from ._recipes import make_emotion_pipeline
+from ._stages import run_clip_stages
+
+__all__ = ["ClipPipeline", "make_emotion_pipeline", "run_clip_stages"]

@@ -1,0 +1,293 @@
+"""Acoustic features of waveforms, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from numbers import Integral
+from typing import Any, Self
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval
+
+from .._validation import (
+    check_clips,
+    check_input_names,
+    clip_column,
+    frames_only_tables,
+    remember_column,
+)
+from ._descriptors import (
+    chroma,
+    contrast,
+    mel_spectrum,
+    mfcc,
+    root_mean_square,
+    zero_crossing_rate,
+)
+from ._spectrum import cut_frames, magnitude_spectrum, power_spectrum
+from ._waveforms import map_channels, map_waveforms
+
+_POSITIVE = [Interval(Integral, 1, None, closed="left")]
+
+
+@frames_only_tables
+class AudioFeatures(TransformerMixin, BaseEstimator):
+    """Describe each waveform by acoustic features over time.
+
+    Values are those of the functions of the same names in `librosa.feature`, with librosa's
+    defaults, to rounding; the features share one spectrum. A clip's features depend on nothing
+    but the clip.
+
+    Parameters
+    ----------
+    features : tuple of str, default=("mfcc", "zcr", "rms", "chroma", "contrast")
+        Which features, in which order: "mfcc" (mel-frequency cepstral coefficients), "zcr"
+        (zero-crossing rate), "rms" (root mean square), "chroma" (12 pitch classes), "contrast"
+        (spectral contrast of 7 octave bands, dB), "mel" (mel spectrum, power), "centroid"
+        (spectral centroid, Hz), "rolloff" (frequency below which 85 % of the magnitude lies, Hz).
+    n_mfcc : int, default=13
+        Number of cepstral coefficients.
+    n_mels : int, default=128
+        Bands of the mel spectrum, also of that which "mfcc" is computed from.
+    sample_rate : int, default=22050
+        Samples per second (Hz) of the waveforms.
+    frame_length : int, default=2048
+        Samples of a frame.
+    hop_length : int, default=512
+        Samples from one frame to the next.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of waveforms.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit; empty for columns of waveforms.
+
+    See Also
+    --------
+    audio_features : The same for one clip.
+    AudioAugmenter : Makes variants of waveforms, which this stage takes as well.
+    skemotion.decomposition.BSplineProjector : Makes trajectories of one length of them.
+
+    References
+    ----------
+    .. [1] B. McFee et al., "librosa: Audio and music signal analysis in Python", Proceedings of
+       the 14th Python in Science Conference, 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.audio import AudioFeatures
+    >>> tones = [np.sin(0.1 * np.arange(22050)), np.sin(0.2 * np.arange(11025))]
+    >>> [clip.shape for clip in AudioFeatures().transform(tones)]
+    [(44, 34), (22, 34)]
+    """
+
+    _parameter_constraints = {
+        "features": [tuple, list],
+        "n_mfcc": _POSITIVE,
+        "n_mels": _POSITIVE,
+        "sample_rate": _POSITIVE,
+        "frame_length": [Interval(Integral, 2, None, closed="left")],
+        "hop_length": _POSITIVE,
+    }
+
+    def __init__(
+        self,
+        features: Sequence[str] = ("mfcc", "zcr", "rms", "chroma", "contrast"),
+        n_mfcc: int = 13,
+        n_mels: int = 128,
+        sample_rate: int = 22050,
+        frame_length: int = 2048,
+        hop_length: int = 512,
+    ) -> None:
+        self.features = features
+        self.n_mfcc = n_mfcc
+        self.n_mels = n_mels
+        self.sample_rate = sample_rate
+        self.frame_length = frame_length
+        self.hop_length = hop_length
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check X; nothing is learnt from it.
+
+        Parameters
+        ----------
+        X : column(s) of waveforms or array-like of numbers
+            See `transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : AudioFeatures
+        """
+        _check_features(self.features, self.n_mfcc, self.n_mels)
+        column = clip_column(X)
+        if column is None:
+            check_clips(self, X, reset=True)
+        else:
+            remember_column(self, 1 if column.ndim == 1 else column.shape[1])
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Describe each waveform.
+
+        Parameters
+        ----------
+        X : column(s) of waveforms or array-like of numbers
+            A list or object array of shape (n_clips,) or (n_clips, n_variants) of waveforms of
+            shape (n_samples,), each with its own length; or an array of shape (n_clips,
+            n_samples, ...), any further axes being channels.
+
+        Returns
+        -------
+        trajectories : ndarray of object, of the shape of X
+            Arrays of shape (n_frames, n_features), of the waveforms' float dtype, n_frames being
+            1 + n_samples // hop_length. For an array of numbers, an array of shape (n_clips,
+            n_frames, n_features, ...); flat rows for a table.
+
+        Raises
+        ------
+        ValueError
+            If a waveform is empty or not finite; the message says in which row.
+        """
+        self._validate_params()
+        describe = partial(audio_features, **self.get_params())
+        column = clip_column(X)
+        if column is not None:
+            return map_waveforms(self, column, describe)
+        X = check_clips(self, X, reset=False)
+        described = map_channels(X, describe)
+        return described.reshape(len(X), -1) if X.ndim == 2 else described
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the features of every variant; for a table, of every frame.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of waveforms; ``variant0``, ... by default. A single column's
+            name is left out.
+
+        Returns
+        -------
+        names : ndarray of str
+            Such as ``mfcc03``; ``mfcc03_pitch+4`` where there is more than one column;
+            ``mfcc03_frame00012`` for a table.
+        """
+        check_input_names(self, input_features)
+        names = _names(self.features, self.n_mfcc, self.n_mels)
+        if self.clip_shape_:
+            silence = np.zeros(self.n_features_in_)
+            n_frames = len(cut_frames(silence, self.frame_length, self.hop_length))
+            suffixes = [f"_frame{i:05d}" for i in range(n_frames)]
+        elif self.n_features_in_ == 1:
+            suffixes = [""]
+        else:
+            if input_features is None:
+                input_features = [f"variant{i}" for i in range(self.n_features_in_)]
+            suffixes = [f"_{name}" for name in input_features]
+        return np.array([name + suffix for suffix in suffixes for name in names], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def audio_features(
+    waveform: NDArray[Any],
+    features: Sequence[str] = ("mfcc", "zcr", "rms", "chroma", "contrast"),
+    n_mfcc: int = 13,
+    n_mels: int = 128,
+    sample_rate: int = 22050,
+    frame_length: int = 2048,
+    hop_length: int = 512,
+) -> NDArray[Any]:
+    """Describe one waveform by acoustic features over time.
+
+    Parameters
+    ----------
+    waveform : ndarray of float, shape (n_samples,)
+        Mono sound.
+    features, n_mfcc, n_mels, sample_rate, frame_length, hop_length
+        As for `AudioFeatures`.
+
+    Returns
+    -------
+    trajectory : ndarray of shape (n_frames, n_features)
+        Of the waveform's dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.audio import audio_features
+    >>> tone = np.sin(2 * np.pi * 440 / 22050 * np.arange(22050))
+    >>> audio_features(tone, features=("rms", "centroid"))[20].round(2)
+    array([  0.71, 440.25])
+    """
+    _check_features(features, n_mfcc, n_mels)
+    frames = cut_frames(waveform, frame_length, hop_length)
+    power = cache(lambda: power_spectrum(frames, waveform.dtype))
+    magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
+    mel = cache(lambda: mel_spectrum(power(), n_mels, sample_rate, frame_length))
+    compute: dict[str, Callable[[], NDArray[Any]]] = {
+        "mfcc": lambda: mfcc(mel(), n_mfcc),
+        "zcr": lambda: zero_crossing_rate(waveform, frame_length, hop_length),
+        "rms": lambda: root_mean_square(frames),
+        "chroma": lambda: chroma(power(), sample_rate, frame_length),
+        "contrast": lambda: contrast(power(), sample_rate, frame_length),
+        "mel": mel,
+        "centroid": lambda: librosa.feature.spectral_centroid(
+            S=magnitude(), sr=sample_rate, n_fft=frame_length
+        ),
+        "rolloff": lambda: librosa.feature.spectral_rolloff(
+            S=magnitude(), sr=sample_rate, n_fft=frame_length
+        ),
+    }
+    trajectory = np.vstack([compute[name]() for name in features]).T
+    return np.ascontiguousarray(trajectory, dtype=waveform.dtype)
+
+
+def _widths(n_mfcc: int, n_mels: int) -> dict[str, int]:
+    """Say how many values each feature has in a frame."""
+    return {
+        "mfcc": n_mfcc,
+        "zcr": 1,
+        "rms": 1,
+        "chroma": 12,
+        "contrast": 7,
+        "mel": n_mels,
+        "centroid": 1,
+        "rolloff": 1,
+    }
+
+
+def _names(features: Sequence[str], n_mfcc: int, n_mels: int) -> list[str]:
+    widths = _widths(n_mfcc, n_mels)
+    return [
+        name if widths[name] == 1 else f"{name}{i:0{len(str(widths[name] - 1))}d}"
+        for name in features
+        for i in range(widths[name])
+    ]
+
+
+def _check_features(features: Sequence[str], n_mfcc: int, n_mels: int) -> None:
+    known = _widths(n_mfcc, n_mels)
+    if not len(features) or not all(name in known for name in features):
+        raise ValueError(f"features must be some of {', '.join(known)}; got {features!r}.")
+    if n_mfcc > n_mels:
+        raise ValueError(
+            f"n_mfcc={n_mfcc} coefficients cannot be had from n_mels={n_mels} bands: lower the "
+            "one or raise the other."
+        )

@@ -1,0 +1,233 @@
+"""Spectra over time: power for the features, and the phase vocoder between two waveforms.
+
+Values and conventions are librosa's defaults: periodic Hann window, frames centred on multiples
+of the hop, zeros beyond the ends. Transforms are OpenCV's, twice as fast as SciPy's, which pack a
+spectrum of n bins into the real numbers Re 0, Re 1, Im 1, Re 2, Im 2, ..., Re n-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numba
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import DTypeLike, NDArray
+from scipy.signal import get_window
+
+# Of the vocoder.
+_FRAME_LENGTH = 2048
+_HOP_LENGTH = 512
+_N_BINS = 1 + _FRAME_LENGTH // 2
+
+_INVERSE = cv2.DFT_ROWS | cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT
+# So many frames are transformed at a time that they stay in the processor's cache.
+_BLOCK = 32
+
+
+def cut_frames(waveform: NDArray[Any], frame_length: int, hop_length: int) -> NDArray[np.float64]:
+    """View a waveform as overlapping frames, centred on every `hop_length`-th sample.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (n_samples,)
+    frame_length, hop_length : int
+        In samples.
+
+    Returns
+    -------
+    ndarray of shape (n_frames, frame_length)
+        With n_frames = 1 + n_samples // hop_length, for an even frame length.
+    """
+    half = frame_length // 2
+    padded = np.zeros(len(waveform) + 2 * half)
+    padded[half : half + len(waveform)] = waveform
+    return sliding_window_view(padded, frame_length)[::hop_length]
+
+
+def power_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any]:
+    """Square the magnitudes of a short-time Fourier transform.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, frame_length)
+        As `cut_frames` returns them.
+    dtype : dtype
+        Of the result.
+
+    Returns
+    -------
+    ndarray of shape (1 + frame_length // 2, n_frames)
+    """
+    power = np.empty((1 + frames.shape[1] // 2, len(frames)), dtype=dtype)
+    for start, packed in _transform(frames):
+        _square(packed, power[:, start : start + len(packed)])
+    return power
+
+
+def magnitude_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any]:
+    """Do as `power_spectrum`, without the square, in which the faintest magnitudes vanish."""
+    return np.sqrt(power_spectrum(frames, np.float64)).astype(dtype)
+
+
+def analyse(waveform: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Take a waveform apart for any number of calls of `stretch`.
+
+    Parameters
+    ----------
+    waveform : ndarray of float, shape (n_samples,)
+
+    Returns
+    -------
+    magnitude : ndarray of shape (n_frames + 1, n_bins)
+        Of the short-time Fourier transform, with a frame of zeros behind the last.
+    phase : ndarray of complex, shape (n_frames + 1, n_bins)
+        Its phases, as numbers of modulus 1.
+    """
+    frames = cut_frames(waveform, _FRAME_LENGTH, _HOP_LENGTH)
+    magnitude = np.zeros((len(frames) + 1, _N_BINS), dtype=waveform.dtype)
+    phase = np.ones(magnitude.shape, dtype=np.result_type(waveform, np.complex64))
+    for start, packed in _transform(frames):
+        block = slice(start, start + len(packed))
+        _polar(packed, magnitude[block], phase[block])
+    return magnitude, phase
+
+
+def stretch(
+    magnitude: NDArray[Any], phase: NDArray[Any], rate: float, n_samples: int
+) -> NDArray[Any]:
+    """Change the tempo of a waveform without changing its pitch, by a phase vocoder.
+
+    Parameters
+    ----------
+    magnitude, phase : ndarray
+        As `analyse` returns them.
+    rate : float
+        Tempo of the result, as a multiple of the original's.
+    n_samples : int
+        Length of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Of the magnitude's dtype.
+
+    Notes
+    -----
+    The textbook's vocoder [1]_ subtracts from the turn of a bin's phase, from one frame to the
+    next, what its centre frequency makes expect, wraps the difference to [-pi, pi] and adds the
+    expectation again. All that is the turn itself but for whole turns, which leave no trace in
+    the result. So no angles are taken: numbers of modulus 1 are multiplied instead.
+
+    References
+    ----------
+    .. [1] D. P. W. Ellis, "A phase vocoder in Matlab", 2002,
+       http://www.ee.columbia.edu/~dpwe/resources/matlab/pvoc/
+    """
+    steps = np.arange(0, len(phase) - 1, rate, dtype=np.float64)
+    window = _window(_FRAME_LENGTH).astype(magnitude.dtype)
+    total = np.zeros(_FRAME_LENGTH + (len(steps) - 1) * _HOP_LENGTH, dtype=magnitude.dtype)
+    weight = np.zeros_like(total)
+    now = phase[0].copy()
+    packed = np.empty((_BLOCK, _FRAME_LENGTH), dtype=magnitude.dtype)
+    frames = np.empty_like(packed)
+    for start in range(0, len(steps), _BLOCK):
+        n = min(len(steps) - start, _BLOCK)
+        _turn(magnitude, phase, steps[start : start + n], now, packed[:n])
+        shifted = cv2.dft(packed[:n], dst=frames[:n], flags=_INVERSE)
+        here = slice(start * _HOP_LENGTH, None)
+        _add_frames(shifted, window, total[here], weight[here])
+    inside = slice(_FRAME_LENGTH // 2, _FRAME_LENGTH // 2 + n_samples)
+    return np.asarray(total[inside] / weight[inside])
+
+
+def _transform(frames: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Give blocks of packed spectra, each with the number of its first frame.
+
+    In double precision, whatever the waveform: in single precision, the rounding errors of a
+    loud partial would drown the quiet bins that spectral contrast compares it with. Every block
+    overwrites the one before, as fresh memory would cost more than the transform.
+    """
+    frame_length = frames.shape[1]
+    window = _window(frame_length)
+    scaled = np.empty((_BLOCK, frame_length))
+    # A few numbers apart, or a power of 2 between the rows would have them fight for the cache.
+    packed = np.empty((_BLOCK, frame_length + 8))[:, :frame_length]
+    for start in range(0, len(frames), _BLOCK):
+        n = min(len(frames) - start, _BLOCK)
+        np.multiply(frames[start : start + n], window, out=scaled[:n])
+        yield start, np.asarray(cv2.dft(scaled[:n], dst=packed[:n], flags=cv2.DFT_ROWS))
+
+
+@lru_cache(maxsize=8)
+def _window(frame_length: int) -> NDArray[np.float64]:
+    window = np.asarray(get_window("hann", frame_length), dtype=np.float64)
+    window.flags.writeable = False
+    return window
+
+
+# The loops below are compiled. They are a few operations per bin, for which NumPy would make
+# temporary arrays of the spectrum's size at each; and the vocoder's frames follow from each other.
+@numba.njit(cache=True, nogil=True)
+def _square(packed, power):  # type: ignore[no-untyped-def]
+    n_bins, n_frames = power.shape
+    n_complex = (packed.shape[1] - 1) // 2  # bins that have an imaginary part, all but the ends
+    for f in range(n_frames):
+        power[0, f] = packed[f, 0] ** 2
+        power[n_bins - 1, f] = packed[f, packed.shape[1] - 1] ** 2
+    for k in range(1, n_complex + 1):
+        for f in range(n_frames):
+            power[k, f] = packed[f, 2 * k - 1] ** 2 + packed[f, 2 * k] ** 2
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _polar(packed, magnitude, phase):  # type: ignore[no-untyped-def]
+    n_frames, n_bins = magnitude.shape
+    for f in range(n_frames):
+        for k in range(n_bins):
+            real = packed[f, max(2 * k - 1, 0)]
+            imag = packed[f, 2 * k] if 0 < k < n_bins - 1 else 0.0
+            size = np.sqrt(real * real + imag * imag)
+            magnitude[f, k] = size
+            # A bin without a phase keeps phase 0, as atan2(0, 0) has it.
+            if size > 0:
+                phase[f, k] = complex(real / size, imag / size)
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(magnitude, phase, steps, now, packed):  # type: ignore[no-untyped-def]
+    real = magnitude.dtype.type
+    half, three = real(0.5), real(3.0)
+    n_bins = phase.shape[1]
+    bins = np.empty_like(now)
+    for t in range(len(steps)):
+        f = int(steps[t])
+        after = real(steps[t] - f)
+        before = real(1.0) - after
+        for k in range(n_bins):
+            re, im = now[k].real, now[k].imag
+            size = before * magnitude[f, k] + after * magnitude[f + 1, k]
+            bins[k] = complex(size * re, size * im)
+            this, following = phase[f, k], phase[f + 1, k]
+            turn_re = following.real * this.real + following.imag * this.imag
+            turn_im = following.imag * this.real - following.real * this.imag
+            # One Newton step towards modulus 1, or rounding errors would grow with every frame.
+            norm = half * (three - (re * re + im * im))
+            turn_re, turn_im = norm * turn_re, norm * turn_im
+            now[k] = complex(re * turn_re - im * turn_im, re * turn_im + im * turn_re)
+        packed[t, 0] = bins[0].real
+        for k in range(1, n_bins - 1):
+            packed[t, 2 * k - 1] = bins[k].real
+            packed[t, 2 * k] = bins[k].imag
+        packed[t, 2 * n_bins - 3] = bins[n_bins - 1].real
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_frames(frames, window, total, weight):  # type: ignore[no-untyped-def]
+    for f in range(len(frames)):
+        for i in range(len(window)):
+            total[f * _HOP_LENGTH + i] += frames[f, i] * window[i]
+            weight[f * _HOP_LENGTH + i] += window[i] * window[i]

@@ -1,0 +1,246 @@
+"""The command line: ``skemotion demo | evaluate | train | predict``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from . import __version__
+from ._media import MediaError
+from ._model_file import load_model, save_model
+from .datasets import NAMINGS, load_corpus, make_ravdess
+from .model_selection import PROTOCOLS, Evaluation, evaluate
+from .pipeline import make_emotion_pipeline
+from .video import decode_clip
+
+_DESCRIPTION = "Recognise emotion in video and audio clips."
+_STATUS = """\
+exit status:
+  0  done
+  1  a clip, a corpus or a model could not be used; one line per cause on standard error
+  2  the command line is wrong
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        Words behind ``skemotion``; those of the process by default.
+
+    Returns
+    -------
+    status : int
+        Exit status.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, OSError, ImportError) as error:
+        _complain(error)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="skemotion",
+        description=_DESCRIPTION,
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"skemotion {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    jobs = argparse.ArgumentParser(add_help=False)
+    jobs.add_argument("--jobs", type=int, metavar="N", help="workers; -1 (default) is one per core",
+                      default=-1)  # fmt: skip
+    corpus = argparse.ArgumentParser(add_help=False, parents=[jobs])
+    corpus.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
+    corpus.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
+    corpus.add_argument("--modality", choices=("both", "video", "audio"), default="both")
+
+    demo = commands.add_parser(
+        "demo", parents=[jobs], help="make a synthetic corpus and do everything on it"
+    )
+    demo.add_argument("--out", type=Path, default=Path("skemotion-demo"), metavar="FOLDER",
+                      help="where to put corpus, model and pictures (default: %(default)s)")  # fmt: skip
+    demo.add_argument("--actors", type=int, default=6, metavar="N", help="default: %(default)s")
+    demo.set_defaults(run=_demo)
+
+    test = commands.add_parser(
+        "evaluate", parents=[corpus], help="say how well emotion is recognised"
+    )
+    test.add_argument("--protocol", choices=(*PROTOCOLS, "both"), default="both",
+                      help="test on actors seen in training, on others, or (default) both")  # fmt: skip
+    test.add_argument("--out", type=Path, metavar="FOLDER", help="save confusion matrices as PNG")
+    test.set_defaults(run=_evaluate)
+
+    train = commands.add_parser("train", parents=[corpus], help="fit a model on all clips")
+    train.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write"
+    )
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", help="say the emotion of clips")
+    predict.add_argument("model", metavar="MODEL", help="file that train wrote")
+    predict.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
+    predict.set_defaults(run=_predict)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    corpus_path = options.out / "corpus"
+    if options.out.exists() and any(options.out.iterdir()) and not corpus_path.is_dir():
+        raise FileExistsError(
+            f"{options.out}: this folder holds other things. Give an empty or a new one with --out."
+        )
+    print(f"Making a synthetic corpus of {options.actors} actors in {corpus_path}", flush=True)
+    make_ravdess(
+        corpus_path, n_actors=options.actors, n_statements=1, n_jobs=options.jobs, verbose=True
+    )
+    corpus = load_corpus(corpus_path)
+    print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
+    model = _new_model(corpus, "both", options.jobs)
+    _report(model, corpus, PROTOCOLS, options.jobs, options.out)
+    model_path = options.out / "model.skops"
+    _fit_and_save(model, corpus, "both", model_path)
+    clip = corpus.data["video"].iloc[0]
+    print(f"\nTry it:\n  skemotion predict {model_path} {clip}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    corpus = _load(options)
+    protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
+    _report(_new_model(corpus, options.modality, options.jobs), corpus, protocols, options.jobs,
+            options.out)  # fmt: skip
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.out.is_dir():
+        raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
+    corpus = _load(options)
+    _fit_and_save(_new_model(corpus, options.modality, options.jobs), corpus, options.modality,
+                  options.out)  # fmt: skip
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    model, _ = load_model(options.model)
+    failed = 0
+    for clip in options.clips:
+        try:
+            shares = model.predict_proba(pd.DataFrame({"video": [clip], "audio": [clip]}))[0]
+        except ValueError as error:
+            _complain(error)
+            failed += 1
+        else:
+            print(f"{clip}\t{model.classes_[shares.argmax()]}\t{shares.max():.2f}", flush=True)
+    return 1 if failed else 0
+
+
+def _load(options: argparse.Namespace) -> Bunch:
+    corpus = load_corpus(options.corpus, naming=options.naming)
+    wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
+    for column in wanted:
+        missing = int(corpus.data[column].isna().sum())
+        if missing:
+            raise MediaError(
+                f"{options.corpus}: expected {column} for every recording, found none for "
+                f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
+                "there."
+            )
+    return corpus
+
+
+def _new_model(corpus: Bunch, modality: str, n_jobs: int) -> Pipeline:
+    model = make_emotion_pipeline(modality, n_jobs=n_jobs, verbose=True)
+    if modality != "audio":
+        # The first clip's size goes for all, so that the model takes clips of any size.
+        size = decode_clip(corpus.data["video"].iloc[0], n_frames=1).shape[1:]
+        model.set_params(features__video__clips__load__size=size)
+    return model
+
+
+def _report(
+    model: Pipeline, corpus: Bunch, protocols: Sequence[str], n_jobs: int, out: Path | None
+) -> None:
+    start = time.perf_counter()
+    results = evaluate(
+        model,
+        corpus.data,
+        corpus.target,
+        corpus.groups,
+        protocols=tuple(protocols),
+        n_jobs=n_jobs,
+    )
+    for result in results:
+        print(result, end="\n\n")
+    print(f"Evaluated in {time.perf_counter() - start:.0f} s.")
+    if out is not None:
+        for result in results:
+            print(f"Saved {_save_picture(result, out)}")
+
+
+def _save_picture(result: Evaluation, folder: Path) -> Path:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
+        ) from error
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.add_subplot()
+    recall = result.confusion_matrix / result.confusion_matrix.sum(axis=1, keepdims=True)
+    ConfusionMatrixDisplay(recall, display_labels=result.labels).plot(
+        ax=axes, cmap="Blues", values_format=".0%", xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1}
+    )
+    axes.set_title(
+        f"{result.protocol}: accuracy {result.accuracy:.1%}, mean recall {result.mean_recall:.1%}\n"
+        f"{result.n_clips} clips, {result.n_groups} actors, {result.n_splits} splits"
+    )
+    path = folder / f"confusion-{result.protocol}.png"
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _fit_and_save(model: Pipeline, corpus: Bunch, modality: str, path: Path) -> None:
+    print(f"Training on all {len(corpus.data)} clips", flush=True)
+    model.fit(corpus.data, corpus.target)
+    # What is saved works on a clip at a time.
+    model.set_params(
+        **{
+            name: value
+            for branch in model.named_steps["features"].named_transformers_
+            for name, value in {
+                f"features__{branch}__clips__n_jobs": None,
+                f"features__{branch}__clips__verbose": False,
+            }.items()
+        }
+    )
+    about: dict[str, Any] = {
+        "modality": modality,
+        "classes": model.classes_.tolist(),
+        "n_clips": len(corpus.data),
+        "n_actors": len(set(corpus.groups.tolist())),
+    }
+    print(f"Saved {save_model(model, path, **about)}")
+
+
+def _complain(error: Exception) -> None:
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"skemotion: {message}", file=sys.stderr, flush=True)

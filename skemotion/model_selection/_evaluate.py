@@ -1,0 +1,125 @@
+"""Testing a model on people it knows and on people it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GroupKFold
+from sklearn.utils import _safe_indexing
+
+from ..pipeline import run_clip_stages
+from ._evaluation import Evaluation
+from ._split import WithinGroupShuffleSplit
+
+PROTOCOLS = ("same-actor", "actor-disjoint")
+
+_MOST_FOLDS = 12
+
+
+def evaluate(
+    model: BaseEstimator,
+    X: Any,
+    y: NDArray[Any],
+    groups: NDArray[Any],
+    *,
+    protocols: tuple[str, ...] = PROTOCOLS,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+) -> list[Evaluation]:
+    """Test a model under one protocol or both.
+
+    Under ``"same-actor"``, two thirds of each actor's clips are trained on and the rest is
+    tested, in five random splits. Under ``"actor-disjoint"``, actors are dealt into folds (one
+    each up to 12 actors, 12 folds beyond), and each fold is tested by a model that has not seen
+    its actors. Only the second says what to expect for other people.
+
+    Parameters
+    ----------
+    model : estimator
+        Such as `make_emotion_pipeline` returns. The steps that work clip by clip are run once,
+        before the splits, as they learn nothing.
+    X : DataFrame or other table of length n_clips
+        Clips.
+    y : ndarray of shape (n_clips,)
+        Emotions.
+    groups : ndarray of shape (n_clips,)
+        Actors.
+    protocols : tuple of {"same-actor", "actor-disjoint"}, default=both
+        The protocols, in this order.
+    n_jobs : int, default=None
+        Splits worked on at once; None means 1 unless in a `joblib.parallel_config` context.
+    random_state : int, default=0
+        Seed of the same-actor splits.
+
+    Returns
+    -------
+    evaluations : list of Evaluation
+        One per protocol.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skemotion.model_selection import evaluate
+    >>> X = np.tile(np.arange(12.0)[:, np.newaxis] % 2, 3)
+    >>> y, actors = np.tile(["calm", "angry"], 6), np.repeat([1, 2, 3], 4)
+    >>> for result in evaluate(LogisticRegression(), X, y, actors):
+    ...     print(result.protocol, result.mean_recall, result.n_splits)
+    same-actor 1.0 5
+    actor-disjoint 1.0 3
+    """
+    y, groups = np.asarray(y), np.asarray(groups)
+    labels = list(dict.fromkeys(y.tolist()))
+    n_groups = len(np.unique(groups))
+    if len(labels) < 2:
+        raise ValueError(
+            f"Expected clips of at least two emotions, found only {labels}: there is nothing to "
+            "tell apart."
+        )
+    unknown = set(protocols) - set(PROTOCOLS)
+    if unknown:
+        raise ValueError(f"protocols must be among {PROTOCOLS}, got {sorted(unknown)}.")
+    if "actor-disjoint" in protocols and n_groups < 2:
+        raise ValueError(
+            "The actor-disjoint protocol needs clips of at least two actors, found one. Add "
+            "actors, or ask for the same-actor protocol alone."
+        )
+    model, X = run_clip_stages(model, X)
+    splitters = {
+        "same-actor": WithinGroupShuffleSplit(5, random_state=random_state),
+        "actor-disjoint": GroupKFold(min(n_groups, _MOST_FOLDS)),
+    }
+    evaluations = []
+    for protocol in protocols:
+        splits = list(splitters[protocol].split(X, y, groups))
+        predictions = Parallel(n_jobs=n_jobs)(
+            delayed(_predict)(model, X, y, train, test) for train, test in splits
+        )
+        tested = np.concatenate([test for _, test in splits])
+        evaluations.append(
+            Evaluation(
+                protocol=protocol,
+                target=y[tested],
+                prediction=np.concatenate(predictions),
+                groups=groups[tested],
+                labels=labels,
+                n_clips=len(y),
+                n_splits=len(splits),
+            )
+        )
+    return evaluations
+
+
+def _predict(
+    model: BaseEstimator,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> NDArray[Any]:
+    fitted = clone(model).fit(_safe_indexing(X, train), y[train])
+    return np.asarray(fitted.predict(_safe_indexing(X, test)))

@@ -1,0 +1,287 @@
+"""The engine that sends clips through per-clip stages, one clip after the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags, _safe_indexing, get_tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
+from tqdm.auto import tqdm
+
+from .._media import MediaError, clip_name
+from .._validation import clip_column, frames_only_tables, object_array
+
+Step = tuple[str, Any]
+
+
+@frames_only_tables
+class ClipPipeline(TransformerMixin, Pipeline):
+    """Send each clip through all steps before the next clip is touched.
+
+    A `Pipeline` of stages that work on one clip at a time, such as loaders and descriptors. Where
+    a plain `Pipeline` would hold all decoded clips before it describes the first, this one holds
+    one clip per worker, whatever the number of clips.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer)
+        Stages that need no fit, in order; ``"passthrough"`` or None skips a step.
+    n_jobs : int, default=None
+        Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
+        -1 means one per core.
+    verbose : bool, default=False
+        Show progress, with the time that remains.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+    steps_ : list of (str, transformer)
+        Fitted copies of the steps that are run.
+    n_features_in_ : int
+        Second axis of X at fit; 1 for a column of clips.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where it had any.
+
+    See Also
+    --------
+    make_emotion_pipeline : Uses one of these per modality.
+    sklearn.pipeline.Pipeline : Takes what comes behind: stages that learn, and a classifier.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.pipeline import ClipPipeline
+    >>> from skemotion.video import HOG3D, VideoLoader
+    >>> clips = [np.zeros((8, 60, 72), dtype=np.uint8), np.ones((12, 60, 72), dtype=np.uint8)]
+    >>> describe = ClipPipeline([("load", VideoLoader(n_frames=10)), ("hog3d", HOG3D())])
+    >>> describe.fit_transform(clips).shape
+    (2, 2, 4, 4, 9, 2)
+    """
+
+    _parameter_constraints = {
+        "steps": [list],
+        "n_jobs": [Integral, None],
+        "verbose": ["boolean"],
+    }
+
+    def __init__(
+        self, steps: list[Step], *, n_jobs: int | None = None, verbose: bool = False
+    ) -> None:
+        self.steps = steps
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    # Each stage validates its own parameters when it is run.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Show the first clip to a copy of every step, to learn its shape and nothing else.
+
+        Parameters
+        ----------
+        X : column of clips, or array-like of shape (n_clips, ...)
+            As the first step takes it.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ClipPipeline
+        """
+        steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
+        steps[0][1].fit(X)
+        batch = _safe_indexing(_rows(X), [0])
+        for (_, step), (_, following) in pairwise(steps):
+            batch = _run_step(step, batch)
+            following.fit(batch)
+        self.steps_ = steps
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Send the clips through the steps.
+
+        Parameters
+        ----------
+        X : column of clips, or array-like of shape (n_clips, ...)
+            As the first step takes it.
+
+        Returns
+        -------
+        result : ndarray of shape (n_clips, ...)
+            What the last step makes of each clip; an object array where it makes trajectories of
+            different lengths.
+
+        Raises
+        ------
+        MediaError
+            If a clip cannot be read.
+        ValueError
+            If a step refuses a clip, or the clips come out in different shapes; the message
+            names the clip.
+        """
+        self._validate_params()
+        steps = getattr(self, "steps_", None) or self._per_clip_steps()
+        X = _rows(X)
+        n_clips = _num_samples(X)
+        if not n_clips:
+            raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
+        names = [_row_name(X, row) for row in range(n_clips)]
+        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+            delayed(_run_clip)(steps, _safe_indexing(X, [row]), names[row])
+            for row in range(n_clips)
+        )
+        progress = tqdm(
+            results,
+            total=n_clips,
+            unit="clip",
+            disable=not self.verbose,
+            # A bar that is written into a log should not fill it.
+            mininterval=0.1 if sys.stderr.isatty() else 10,
+        )
+        return _stack(iter(progress), names)
+
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """Fit, then transform.
+
+        Parameters
+        ----------
+        X : column of clips, or array-like of shape (n_clips, ...)
+            As the first step takes it.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        result : ndarray of shape (n_clips, ...)
+            As from `transform`.
+        """
+        return self.fit(X).transform(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the values of a flattened result.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the input's columns.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_is_fitted(self, "steps_")
+        names = input_features
+        for _, step in self.steps_:
+            names = step.get_feature_names_out(names)
+        return names
+
+    @property
+    def n_features_in_(self) -> int:
+        """Second axis of X at fit; 1 for a column of clips."""
+        return self._first_fitted_step.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Column names of X at fit, where it had any."""
+        return self._first_fitted_step.feature_names_in_
+
+    @property
+    def _first_fitted_step(self) -> Any:
+        if not hasattr(self, "steps_"):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return self.steps_[0][1]
+
+    def __getitem__(self, index: int | str | slice) -> Any:
+        """Give a step, or a pipeline of several."""
+        if isinstance(index, slice):
+            return type(self)(self.steps[index], n_jobs=self.n_jobs, verbose=self.verbose)
+        return super().__getitem__(index)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "steps_")
+
+    def _per_clip_steps(self) -> list[Step]:
+        self._validate_names([name for name, _ in self.steps])
+        steps = [(name, step) for name, step in self.steps if step not in (None, "passthrough")]
+        if not steps:
+            raise ValueError("ClipPipeline needs at least one step.")
+        for name, step in steps:
+            if not hasattr(step, "transform"):
+                raise TypeError(
+                    f"Step {name!r} of ClipPipeline has no transform: {step!r}. Put a classifier "
+                    "behind the ClipPipeline, in a Pipeline."
+                )
+            if get_tags(step).requires_fit:
+                raise ValueError(
+                    f"Step {name!r} of ClipPipeline learns from the data "
+                    f"({type(step).__name__}), but each clip passes through on its own. Put it "
+                    f"behind: make_pipeline(ClipPipeline([...]), {type(step).__name__}(...))."
+                )
+        return steps
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _rows(X: Any) -> Any:
+    """Make sure that X can be indexed row by row."""
+    column = clip_column(X)
+    if column is not None:
+        return column
+    return X if hasattr(X, "__getitem__") else np.asarray(X)
+
+
+def _row_name(X: Any, row: int) -> str:
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        return f"clip {row} ({clip_name(X[row])})"
+    return f"clip {row}"
+
+
+def _run_clip(steps: list[Step], batch: Any, name: str) -> Any:
+    """Send a batch of one clip through the steps; errors say which clip and which step."""
+    for step_name, step in steps:
+        try:
+            batch = _run_step(step, batch)
+        except MediaError:
+            raise  # names the file already
+        except ValueError as error:
+            raise ValueError(f"{name}: step {step_name!r} failed: {error}") from error
+    return batch
+
+
+def _run_step(step: Any, batch: Any) -> Any:
+    # Between steps there are arrays, whatever containers the user wants at the end.
+    with config_context(transform_output="default"):
+        return step.transform(batch)
+
+
+def _stack(results: Iterator[Any], names: list[str]) -> NDArray[Any]:
+    """Put the clips' results into one array, allotted once, as they come in."""
+    first = next(results)
+    if first.dtype == object:
+        rows = [first[0], *(result[0] for result in results)]
+        return np.stack(rows) if first.ndim > 1 else object_array(rows)
+    stacked = np.empty((len(names), *first.shape[1:]), dtype=first.dtype)
+    stacked[0] = first[0]
+    for row, result in enumerate(results, start=1):
+        if result.shape != first.shape:
+            raise ValueError(
+                f"Clips come out in different shapes: {names[0]} as {first.shape[1:]}, "
+                f"{names[row]} as {result.shape[1:]}. Bring them to one shape, for example with "
+                "VideoLoader(size=(height, width))."
+            )
+        stacked[row] = result[0]
+    return stacked

@@ -1,0 +1,168 @@
+"""scikit-learn's whole check suite, for every estimator, on tables and lifted to n-d clips."""
+
+import unittest
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils import estimator_checks as checks
+from sklearn.utils.validation import check_array, validate_data
+
+from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
+from skemotion.decomposition import BSplineProjector, PartialTucker
+from skemotion.pipeline import ClipPipeline
+from skemotion.video import HOG3D, VideoLoader
+
+STAGES = [
+    VideoLoader(),
+    HOG3D(),
+    AudioLoader(),
+    AudioAugmenter(),
+    AudioFeatures(),
+    BSplineProjector(),
+    PartialTucker(),
+    ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())]),
+]
+
+
+class _Lift:
+    """Sends a table's rows as clips of shape (n_features, 1, 1) through an n-d stage."""
+
+    def fit(self, X, y=None):
+        return super().fit(self._lift(check_array(X, dtype=[np.float64, np.float32])), y)
+
+    def transform(self, X):
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return super().transform(self._lift(X)).reshape(len(X), -1)
+
+    @staticmethod
+    def _lift(X):
+        return X[:, :, np.newaxis, np.newaxis]
+
+
+class LiftedVideoLoader(_Lift, VideoLoader):
+    pass
+
+
+class LiftedHOG3D(_Lift, HOG3D):
+    pass
+
+
+class LiftedAudioLoader(_Lift, AudioLoader):
+    pass
+
+
+class LiftedAudioAugmenter(_Lift, AudioAugmenter):
+    pass
+
+
+class LiftedAudioFeatures(_Lift, AudioFeatures):
+    pass
+
+
+class LiftedBSplineProjector(_Lift, BSplineProjector):
+    pass
+
+
+class LiftedPartialTucker(_Lift, PartialTucker):
+    pass
+
+
+class LiftedClipPipeline(_Lift, ClipPipeline):
+    pass
+
+
+LIFTED = [
+    globals()[f"Lifted{type(stage).__name__}"](**stage.get_params(deep=False)) for stage in STAGES
+]
+
+COMMON = {
+    "check_array_api_input",
+    "check_complex_data",
+    "check_dict_unchanged",
+    "check_do_not_raise_errors_in_init_or_set_params",
+    "check_dont_overwrite_parameters",
+    "check_dtype_object",
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimator_sparse_tag",
+    "check_estimator_tags_renamed",
+    "check_estimators_dtypes",
+    "check_estimators_empty_data_messages",
+    "check_estimators_fit_returns_self",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit1d",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_fit2d_predict1d",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_get_params_invariance",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_mixin_order",
+    "check_n_features_in",
+    "check_n_features_in_after_fitting",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_readonly_memmap_input",
+    "check_set_params",
+    "check_transformer_data_not_an_array",
+    "check_transformer_general",
+    "check_transformer_n_iter",
+    "check_transformer_preserve_dtypes",
+    "check_valid_tag_types",
+}
+# scikit-learn asks a stage that needs no fit for results without one, and any other for an error.
+LEARNING = COMMON | {"check_estimators_unfitted", "check_transformers_unfitted"}
+STATELESS = COMMON | {"check_transformers_unfitted_stateless"}
+
+# The suite never yields these.
+BY_HAND = [
+    checks.check_dataframe_column_names_consistency,
+    checks.check_get_feature_names_out_error,
+    checks.check_global_output_transform_pandas,
+    checks.check_global_set_output_transform_polars,
+    checks.check_param_validation,
+    checks.check_set_output_transform,
+    checks.check_set_output_transform_pandas,
+    checks.check_set_output_transform_polars,
+    checks.check_transformer_get_feature_names_out,
+    checks.check_transformer_get_feature_names_out_pandas,
+]
+
+
+def _name(estimator):
+    return type(estimator).__name__
+
+
+@pytest.mark.parametrize("estimator", STAGES + LIFTED, ids=_name)
+def test_whole_suite(estimator):
+    ran = []
+    for stage, check in checks.estimator_checks_generator(estimator):
+        name = check.func.__name__
+        try:
+            check(stage)
+        except unittest.SkipTest as skip:
+            pytest.fail(f"{name} was skipped: {skip}")
+        ran.append(name)
+    learns = isinstance(estimator, PartialTucker)
+    assert set(ran) == (LEARNING if learns else STATELESS)
+    # Pickling and the general check are each yielded twice.
+    assert len(ran) == (47 if learns else 46)
+
+
+@pytest.mark.parametrize("check", BY_HAND, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", STAGES, ids=_name)
+# These checks change between tables with and without names on purpose.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+def test_checks_that_the_suite_never_yields(estimator, check):
+    check(_name(estimator), clone(estimator))
