@@ -198,9 +198,7 @@ def check_cell(
         found = "NaN or infinity"
     else:
         return cell if cell.dtype in FLOATS else cell.astype(np.float64)
-    raise ValueError(
-        f"{type(estimator).__name__} expected {expected}; found {found} in row {row}."
-    )
+    raise ValueError(f"{type(estimator).__name__} expected {expected}; found {found} in row {row}.")
 
 
 def remember_column(estimator: BaseEstimator, n_columns: int = 1) -> None:
@@ -229,14 +227,18 @@ def frames_only_tables(cls: _Class) -> _Class:
     for more than two axes, and with it every pipeline that asks for pandas at its end. Objects,
     such as waveforms in one column per variant, are on their way to the next stage.
     """
-    transform: Callable[..., Any] = cls.transform.__wrapped__  # type: ignore[attr-defined]
+    for name in ("transform", "fit_transform"):
+        setattr(cls, name, _framing(getattr(cls, name).__wrapped__))
+    return cls
 
-    @wraps(transform)
-    def framed(self: Any, X: Any) -> Any:
-        result = transform(self, X)
-        if np.ndim(result) != 2 or result.dtype == object:
+
+def _framing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def framed(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, X, *args, **kwargs)
+        # What `fit_transform` gets from `transform` may be framed already.
+        if not isinstance(result, np.ndarray) or result.ndim != 2 or result.dtype == object:
             return result
         return _wrap_data_with_container("transform", result, X, self)
 
-    cls.transform = framed  # type: ignore[attr-defined]
-    return cls
+    return framed

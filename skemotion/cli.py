@@ -207,7 +207,7 @@ def _save_picture(result: Evaluation, folder: Path) -> Path:
     axes = figure.add_subplot()
     recall = result.confusion_matrix / result.confusion_matrix.sum(axis=1, keepdims=True)
     ConfusionMatrixDisplay(recall, display_labels=result.labels).plot(
-        ax=axes, cmap="Blues", values_format=".0%", xticks_rotation=45, im_kw={"vmin": 0, "vmax": 1}
+        ax=axes, cmap="Blues", values_format=".0%", xticks_rotation=45
     )
     axes.set_title(
         f"{result.protocol}: accuracy {result.accuracy:.1%}, mean recall {result.mean_recall:.1%}\n"

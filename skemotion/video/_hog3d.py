@@ -257,10 +257,9 @@ def _smooth(frames: NDArray[Any], sigma: float) -> NDArray[Any]:
 def _edge_directions(edges: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
     """Give the inner bin edges as unit vectors, shape (n_bins - 1, 2): cosine, sine."""
     directions = np.stack([np.cos(edges[1:-1]), np.sin(edges[1:-1])], axis=1)
-    # cos(pi / 2) and the like come out as 6e-17, which would put a gradient that lies right on
-    # the edge on a side by chance.
-    directions[np.abs(directions) < 1e-15] = 0.0
-    return directions.astype(dtype)
+    # Pixels being whole numbers, gradients often lie right on an edge at a multiple of 45 degrees.
+    # Without the rounding, cos(pi / 2) = 6e-17 and the like would put them on a side by chance.
+    return directions.round(14).astype(dtype)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"nsz"}, error_model="numpy")

@@ -1,12 +1,14 @@
 import wave
 import zipfile
+from pathlib import Path
 
 import av
 import librosa
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
-from skemotion.datasets import load_ravdess, make_ravdess
+from skemotion.datasets import _synthetic, load_ravdess, make_ravdess
 
 SMALL = {"duration": 0.5, "frame_size": (72, 128)}
 TWO = {"n_actors": 2, "emotions": ["neutral", "angry"], "n_statements": 1, **SMALL}
@@ -146,14 +148,16 @@ def test_clips_of_a_recording_agree(corpus):
 
 
 def test_mouth_opens_with_the_voice(corpus):
-    for clip in corpus.glob("*/01-*-01-01-01-*.mp4"):
+    def syllables(track):
+        return track - gaussian_filter1d(track, 4.0)
+
+    for clip in corpus.glob("*/01-*.mp4"):
         voice = wav(clip.with_name("03" + clip.name[2:]).with_suffix(".wav"))
         frames = luma(clip)
-        level = [np.sqrt(np.mean(part**2)) for part in np.array_split(voice, len(frames))]
-        mouth = frames[:, 96:130, 140:180]
-        moving = np.abs(mouth - mouth[[-1]].astype(float)).mean(axis=(1, 2))
-        assert np.corrcoef(level, moving)[0, 1] > 0.5
-
+        level = np.array([part.std() for part in np.array_split(voice, len(frames))])
+        below_the_lip = frames[:, 112:122, 150:170].mean(axis=(1, 2))
+        print(clip.name, np.corrcoef(syllables(level), syllables(below_the_lip))[0, 1])
+    assert 0
 
 def test_voice_carries_the_emotion_and_the_actor(corpus):
     def pitch(actor, emotion):
@@ -203,17 +207,28 @@ def test_clips_there_are_replaced(tmp_path):
 
 @pytest.mark.parametrize("obstacle", ["folder", "link"])
 def test_what_is_not_a_clip_is_left_alone(tmp_path, obstacle):
-    # The second archive cannot be written, so the first is not left half done either.
     in_the_way = tmp_path / "Video_Speech_Actor_02.zip"
-    elsewhere = tmp_path / "elsewhere"
     if obstacle == "folder":
         in_the_way.mkdir()
     else:
-        elsewhere.write_text("mine")
-        in_the_way.symlink_to(elsewhere)
+        in_the_way.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError, match=r"Video_Speech_Actor_02\.zip is in the way"):
         make_ravdess(tmp_path, **TWO, archives=True)
-    assert {path.name for path in tmp_path.iterdir()} - {"elsewhere"} == {in_the_way.name}
+    assert list(tmp_path.iterdir()) == [in_the_way]
+
+
+@pytest.mark.parametrize("archives", [False, True])
+def test_nothing_half_done_is_left(tmp_path, monkeypatch, archives):
+    def fail(*args):
+        raise OSError("no space left")
+
+    if archives:
+        monkeypatch.setattr(_synthetic, "_add_member", fail)
+    else:
+        monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        make_ravdess(tmp_path, **TWO, archives=archives)
+    assert contents(tmp_path) == {}
 
 
 def test_a_file_is_no_folder(tmp_path):

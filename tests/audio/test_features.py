@@ -1,0 +1,227 @@
+import io
+import zipfile
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+
+from skemotion.audio import AudioAugmenter, AudioFeatures, audio_features, augment
+from skemotion.audio._descriptors import estimate_tuning
+from skemotion.audio._spectrum import cut_frames, power_spectrum
+from skemotion.decomposition import BSplineProjector, project
+
+ALL = ("mfcc", "zcr", "rms", "chroma", "contrast", "mel", "centroid", "rolloff")
+WIDTHS = dict(zip(ALL, (13, 1, 1, 12, 7, 128, 1, 1), strict=True))
+
+
+def voice(n=20_000, seed=0):
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / 22050
+    harmonics = sum(np.sin(2 * np.pi * k * 173 * t * (1 + 0.1 * t)) / k for k in range(1, 30))
+    loudness = np.clip(np.sin(5 * t), 0, None)
+    return (0.1 * loudness * harmonics + 1e-4 * rng.standard_normal(n)).astype(np.float32)
+
+
+def speech(shared_data, n):
+    with zipfile.ZipFile(shared_data / "ravdess" / "Audio_Speech_Actors_01-12.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".wav"))
+        for name in names[:: len(names) // n][:n]:
+            samples, rate = soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")
+            yield librosa.resample(librosa.to_mono(samples.T), orig_sr=rate, target_sr=22050)
+
+
+def librosas(y, sr=22050, frame_length=2048, hop_length=512):
+    of, frame = librosa.feature, {"n_fft": frame_length, "hop_length": hop_length}
+    in_time = {"frame_length": frame_length, "hop_length": hop_length}
+    return {
+        "mfcc": of.mfcc(y=y, sr=sr, n_mfcc=13, **frame),
+        "zcr": of.zero_crossing_rate(y, **in_time),
+        "rms": of.rms(y=y, **in_time),
+        "chroma": of.chroma_stft(y=y, sr=sr, **frame),
+        "contrast": of.spectral_contrast(y=y, sr=sr, **frame),
+        "mel": of.melspectrogram(y=y, sr=sr, **frame),
+        "centroid": of.spectral_centroid(y=y, sr=sr, **frame),
+        "rolloff": of.spectral_rolloff(y=y, sr=sr, **frame),
+    }
+
+
+def assert_like_librosa(y, sample_rate=22050, frame_length=2048, hop_length=512):
+    # Sums in another order leave float32 rounding; a roll-off at a tie may move by a bin.
+    tolerance = {
+        "mfcc": {"atol": 1e-3, "rtol": 1e-5},
+        "zcr": {"atol": 0, "rtol": 1e-7},
+        "rms": {"atol": 1e-8, "rtol": 1e-5},
+        "chroma": {"atol": 1e-5, "rtol": 0},
+        "contrast": {"atol": 1e-4, "rtol": 0},
+        "mel": {"atol": 1e-12, "rtol": 1e-5},
+        "centroid": {"atol": 0, "rtol": 1e-5},
+        "rolloff": {"atol": 1.01 * sample_rate / frame_length, "rtol": 0},
+    }
+    rates = {"frame_length": frame_length, "hop_length": hop_length}
+    ours = audio_features(y, ALL, sample_rate=sample_rate, **rates)
+    assert ours.dtype == y.dtype
+    column = 0
+    for name, values in librosas(y, sample_rate, **rates).items():
+        part = ours[:, column : column + WIDTHS[name]]
+        assert part.shape == values.T.shape
+        # librosa's tuning takes an odd frame to have the even length before it.
+        if name != "chroma" or frame_length % 2 == 0:
+            np.testing.assert_allclose(part, values.T, err_msg=name, **tolerance[name])
+        column += WIDTHS[name]
+    assert column == ours.shape[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_equal_librosas(dtype):
+    for y in (voice(), np.random.default_rng(0).standard_normal(9999)):
+        assert_like_librosa(y.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "frame_length", "hop_length"),
+    [(16000, 1024, 256), (44100, 4096, 1000), (48000, 2049, 512), (22050, 2048, 3000)],
+)
+def test_features_equal_librosas_at_other_rates(sample_rate, frame_length, hop_length):
+    assert_like_librosa(voice(), sample_rate, frame_length, hop_length)
+
+
+def test_features_equal_librosas_on_speech_and_its_variants(shared_data):
+    for y in speech(shared_data, 3):
+        for variant in augment(y, include_original=True):
+            assert_like_librosa(variant)
+
+
+@pytest.mark.parametrize("cents", [-40, -13, 0, 27, 49])
+def test_tuning_equals_librosas(cents):
+    t = np.arange(22050) / 22050
+    y = sum(np.sin(2 * np.pi * f * 2 ** (cents / 1200) * t) for f in (220, 440, 1760, 2637.02))
+    power = power_spectrum(cut_frames(y, 2048, 512), np.float32)
+    tuning = estimate_tuning(power, 22050, 2048)
+    assert tuning == librosa.estimate_tuning(S=power, sr=22050)
+    assert abs(tuning - cents / 100) < 0.06
+
+
+def test_default_is_the_reference_s_34_features():
+    assert audio_features(voice()).shape == (40, 34)
+    names = AudioFeatures().fit([voice()]).get_feature_names_out()
+    assert list(names[11:16]) == ["mfcc11", "mfcc12", "zcr", "rms", "chroma00"]
+    assert names[-1] == "contrast6"
+
+
+def test_features_come_in_the_order_asked_for():
+    y = voice()
+    swapped = audio_features(y, ("rolloff", "mfcc"), n_mfcc=5)
+    np.testing.assert_array_equal(swapped[:, 1:], audio_features(y, ("mfcc",), n_mfcc=5))
+    np.testing.assert_array_equal(swapped[:, :1], audio_features(y, ("rolloff",)))
+
+
+@settings(deadline=None, max_examples=15)
+@given(lengths=st.lists(st.integers(1, 4000), min_size=1, max_size=4), data=st.data())
+def test_a_clip_s_features_do_not_depend_on_its_neighbours(lengths, data):
+    clips = [voice(n, seed) for seed, n in enumerate(lengths)]
+    order = data.draw(st.permutations(range(len(clips))))
+    together = AudioFeatures().transform([clips[i] for i in order])
+    for place, i in enumerate(order):
+        alone = AudioFeatures().transform([clips[i]])
+        assert together.dtype == alone.dtype == object
+        np.testing.assert_array_equal(together[place], alone[0])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    n=st.integers(1, 5000),
+    level=st.sampled_from([0.0, 1e-30, 0.5]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_short_silent_and_constant_waveforms(n, level, dtype):
+    features = audio_features(np.full(n, level, dtype=dtype), ALL)
+    assert features.shape == (1 + n // 512, sum(WIDTHS.values()))
+    assert np.isfinite(features).all()
+
+
+def test_table_of_variants():
+    clips = [voice(3000), voice(2000)]
+    table = AudioAugmenter().transform(clips)
+    features = AudioFeatures().fit(table).transform(table)
+    assert features.shape == (2, 8)
+    np.testing.assert_array_equal(features[1, 5], audio_features(table[1, 5]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_and_channels_are_waveforms(dtype):
+    X = np.stack([voice(3000), voice(3000, seed=1)]).astype(dtype)
+    stage = AudioFeatures().fit(X)
+    rows = stage.transform(X)
+    assert rows.dtype == dtype
+    np.testing.assert_array_equal(rows[1], audio_features(X[1]).ravel())
+    names = stage.get_feature_names_out()
+    assert len(set(names)) == rows.shape[1]
+    assert names[34] == "mfcc00_frame00001"
+    channels = AudioFeatures().fit_transform(np.stack([X, 2 * X], axis=2))
+    assert channels.shape == (2, 6, 34, 2)
+    np.testing.assert_array_equal(channels[0, :, :, 1], audio_features(2 * X[0]))
+
+
+def test_names_compose_in_the_order_of_the_values():
+    clips = [voice(6000), voice(5000)]
+    chain = make_pipeline(AudioAugmenter(), AudioFeatures(), BSplineProjector()).fit(clips)
+    coefficients = chain.transform(clips)
+    assert coefficients.shape == (2, 14, 272)
+    names = list(chain.get_feature_names_out())
+    assert len(set(names)) == coefficients[0].size
+    variant = augment(clips[1])[1]
+    column = project(audio_features(variant))[7, 3]
+    assert coefficients[1].ravel()[names.index("mfcc03_spline07_pitch+4")] == column
+
+
+def test_names_without_variants():
+    chain = make_pipeline(AudioFeatures(), BSplineProjector()).fit([voice(3000)])
+    assert chain.get_feature_names_out()[34 + 13] == "zcr_spline01"
+    table = AudioAugmenter().transform([voice(3000)])
+    assert AudioFeatures().fit(table).get_feature_names_out()[34] == "mfcc00_variant1"
+
+
+def test_only_tables_are_framed():
+    stage = AudioFeatures(features=("rms", "zcr")).set_output(transform="pandas")
+    assert isinstance(stage.fit_transform([voice(2000)]), np.ndarray)
+    assert isinstance(stage.fit_transform(np.array([[voice(2000)]], dtype=object)), np.ndarray)
+    frame = stage.fit_transform(voice(2000)[np.newaxis])
+    assert list(frame.columns[:3]) == ["rms_frame00000", "zcr_frame00000", "rms_frame00001"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        (np.array([0.0, np.inf]), "NaN or infinity in row 1"),
+        (np.zeros((5, 2)), r"shape \(5, 2\) and type float64 in row 1"),
+        (None, "None in row 1"),
+    ],
+)
+def test_says_which_row_is_no_waveform(bad, found):
+    with pytest.raises(ValueError, match=f"such as AudioLoader makes; found .*{found}"):
+        AudioFeatures().transform([np.zeros(5), bad])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"features": ("mfcc", "pitch")}, "features must be some of mfcc, zcr"),
+        ({"features": ()}, "features must be some of"),
+        ({"n_mfcc": 20, "n_mels": 10}, "n_mfcc=20 coefficients cannot be had from n_mels=10"),
+        ({"sample_rate": 8000}, "a band at 6400 Hz, of which sample_rate=8000"),
+        ({"features": ("contrast",), "frame_length": 100}, "frame_length=100 give no bins"),
+    ],
+)
+def test_refuses_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        AudioFeatures(**parameters).fit_transform([np.zeros(5)])
+
+
+def test_features_in_time_work_with_any_frame():
+    y = voice(100)
+    features = audio_features(y, ("rms", "zcr"), sample_rate=100, frame_length=3, hop_length=7)
+    np.testing.assert_allclose(features[1, 0], np.sqrt(np.mean(y[6:9] ** 2.0)), rtol=1e-6)

@@ -1,0 +1,185 @@
+import io
+import shutil
+import zipfile
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import interp1d
+
+from skemotion import MediaError
+from skemotion.video import VideoLoader, decode_clip
+
+WITHOUT_PICTURE = "sample1.mov"
+
+
+def encode(frames, pixel_format="yuv420p", codec="libx264", container="mp4"):
+    """Encode grey or RGB frames without much loss."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=25, options={"crf": "1"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixel_format
+        for picture in frames:
+            form = "gray" if picture.ndim == 2 else "rgb24"
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=form)))
+        output.mux(stream.encode())
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def moving():
+    """A clip of 23 frames in which a smooth blob moves."""
+    y, x = np.mgrid[:60, :96]
+    return np.stack(
+        [
+            (40 + 180 * np.exp(-((y - 30) ** 2 + (x - 20 - 2 * t) ** 2) / 300)).astype(np.uint8)
+            for t in range(23)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def encoded(moving):
+    return encode(moving)
+
+
+def reference(frames, n_frames, size):
+    """Area averaging, then linear interpolation in time, then truncation."""
+    small = [cv2.resize(f, size[::-1], interpolation=cv2.INTER_AREA) for f in frames]
+    if len(small) == 1:
+        return np.repeat(np.stack(small), n_frames, axis=0)
+    at = np.linspace(0, len(small) - 1, n_frames)
+    line = interp1d(np.arange(len(small)), np.stack(small).astype(float), axis=0)
+    return line(at).astype(frames.dtype)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 12), st.integers(1, 30), st.tuples(st.integers(1, 20), st.integers(1, 20)))
+def test_arrays_are_shrunk_and_interpolated(length, n_frames, size):
+    clip = np.random.default_rng(length).integers(0, 256, (length, 20, 20), dtype=np.uint8)
+    (got,) = VideoLoader(n_frames, size=size).transform([clip])
+    assert got.shape == (n_frames, *size)
+    assert got.dtype == np.uint8
+    # A fraction on the verge of a whole number may be cut to either side.
+    assert np.abs(got.astype(int) - reference(clip, n_frames, size)).max() <= 1
+
+
+@pytest.mark.parametrize("n_frames", [1, 7, 23, 50])
+def test_files_are_decoded_to_what_was_encoded(moving, encoded, n_frames):
+    got = decode_clip(encoded, n_frames=n_frames, scale=1 / 2)
+    assert got.shape == (n_frames, 30, 48)
+    difference = np.abs(got.astype(int) - reference(moving, n_frames, (30, 48)))
+    assert difference.max() <= 3  # 8 bits of limited range, and compression
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "codec"),
+    [("yuvj420p", "mjpeg"), ("yuv444p", "libx264"), ("yuv420p10le", "libx264"), ("gray", "ffv1"),
+     ("bgr0", "ffv1"), ("nv12", "libx264")],
+)  # fmt: skip
+def test_luma_of_any_pixel_format(moving, pixel_format, codec):
+    # H.264 and JPEG carry YUV in limited and full range, the others grey and RGB.
+    got = decode_clip(encode(moving, pixel_format, codec, "matroska"), n_frames=23, scale=1 / 2)
+    difference = np.abs(got.astype(int) - reference(moving, 23, (30, 48)))
+    assert difference.mean() < 1.5
+
+
+def test_rgb(moving):
+    colour = np.stack([moving, 255 - moving, moving // 2], axis=-1)
+    (got,) = VideoLoader(23, scale=1, color="rgb").transform([encode(colour, "yuv444p")])
+    assert np.abs(got.astype(int) - colour).mean() < 2
+    (grey,) = VideoLoader(23, scale=1, color="rgb").transform([moving])
+    np.testing.assert_array_equal(grey, np.repeat(moving[..., np.newaxis], 3, axis=-1))
+
+
+def test_scale_is_rounded_down_and_a_third_of_720p_is_240_by_426():
+    clip = np.zeros((1, 720, 1280), dtype=np.uint8)
+    assert VideoLoader(1).transform([clip]).shape == (1, 1, 240, 426)
+
+
+def test_paths_bytes_and_zip_members_give_the_same(tmp_path, encoded):
+    path = tmp_path / "a clip.mp4"
+    path.write_bytes(encoded)
+    with zipfile.ZipFile(tmp_path / "Video.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, "Actor_01/a clip.mp4")
+    member = f"zip://Actor_01/a clip.mp4::{tmp_path / 'Video.zip'}"
+    clips = VideoLoader(5).transform([path, str(path), encoded, member])
+    assert (clips == clips[0]).all()
+
+
+def test_header_that_says_nothing_or_the_wrong_number_of_frames(moving, monkeypatch):
+    flash = encode(moving, codec="flv", container="flv")
+    honest = decode_clip(flash, 9, scale=1 / 2)
+    assert np.abs(honest.astype(int) - reference(moving, 9, (30, 48))).mean() < 4
+    for lie in (1, 5, 22, 24, 1000):
+        monkeypatch.setattr("skemotion.video._loader._count_frames", lambda source, lie=lie: lie)
+        np.testing.assert_array_equal(decode_clip(flash, 9, scale=1 / 2), honest)
+
+
+def test_real_clips(shared_data):
+    for path in sorted((shared_data / "clips").iterdir()):
+        if path.name == WITHOUT_PICTURE:
+            with pytest.raises(
+                MediaError, match=rf"{path.name}: expected a picture, found no video"
+            ):
+                decode_clip(path)
+            continue
+        with av.open(str(path)) as container:
+            frames = list(container.decode(video=0))
+        height, width = frames[0].height, frames[0].width
+        planes = np.stack([frame.to_ndarray(format="yuv420p")[:height, :width] for frame in frames])
+        luma = ((planes - 16.0) * 255 / 219).clip(0, 255).astype(np.float32)
+        got = decode_clip(path, n_frames=20)
+        assert got.shape == (20, height // 3, width // 3)
+        assert np.abs(got - reference(luma, 20, got.shape[1:])).mean() < 1, path.name
+
+
+def test_clips_of_different_sizes_are_refused_by_name(tmp_path, moving):
+    wide = np.zeros((3, 60, 120), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"array of shape \(3, 60, 120\).*size=\(height, width\)"):
+        VideoLoader().transform([moving, wide])
+    assert VideoLoader(size=(20, 40)).transform([moving, wide]).shape == (2, 50, 20, 40)
+
+
+def test_damaged_files(tmp_path, encoded):
+    damaged = {
+        "cut.mp4": encoded[: len(encoded) // 2],
+        "text.mp4": b"this is not a video" * 100,
+        "empty.mp4": b"",
+    }
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(MediaError, match=name):
+            VideoLoader().transform([tmp_path / name])
+    with pytest.raises(MediaError, match="no such file"):
+        VideoLoader().transform([tmp_path / "gone.mp4"])
+    with pytest.raises(MediaError, match="found a folder"):
+        VideoLoader().transform([tmp_path])
+    with pytest.raises(MediaError, match=r"gone\.zip"):
+        VideoLoader().transform([f"zip://a.mp4::{tmp_path / 'gone.zip'}"])
+    with pytest.raises(MediaError, match="missing"):
+        VideoLoader().transform([None, "a.mp4"])
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5,), (1.5, 2)])
+def test_refuses_sizes_that_are_none(moving, size):
+    with pytest.raises(ValueError, match="size must be"):
+        VideoLoader(size=size).fit([moving]).transform([moving])
+
+
+def test_a_single_path_is_not_a_column():
+    with pytest.raises(ValueError, match=r"pass \[clip\]"):
+        VideoLoader().fit("a.mp4")
+
+
+def test_unusual_names(tmp_path, encoded):
+    for name in ("concat:x|y.mp4", "Gefühl — 感情.mp4", "a" * 200 + ".mp4", "%d.mp4"):
+        path = tmp_path / name
+        path.write_bytes(encoded)
+        assert VideoLoader(2).transform([path]).shape == (1, 2, 20, 32)
+    shutil.copy(path, tmp_path / "wrong ending.txt")
+    assert VideoLoader(2).transform([tmp_path / "wrong ending.txt"]).shape == (1, 2, 20, 32)
