@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import av
 import fsspec
+import joblib
 
 Source = str | bytes | os.PathLike[str]
 
@@ -83,6 +84,43 @@ def open_stream(
         raise MediaError(
             f"{name}: expected a readable {kind} file, found damaged or foreign data "
             f"({error.strerror or error}). Make or download the file again."
+        ) from error
+
+
+def identity(source: Any) -> tuple[str, ...]:
+    """Tell a clip from any other, without reading a file.
+
+    Parameters
+    ----------
+    source : path, address, bytes or array
+        The clip.
+
+    Returns
+    -------
+    identity : tuple of str
+        A file's path, size and time of change; that of the archive for a member of one; what the
+        server tells of a remote file; the content of bytes and arrays.
+
+    Raises
+    ------
+    MediaError
+        If there is no such file.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return ("content", str(joblib.hash(source)))
+    path = os.fspath(source)
+    is_address = "://" in path or "::" in path
+    file = Path(path.rsplit("::", 1)[-1].removeprefix("file://") if is_address else path)
+    try:
+        if not is_address or file.exists():
+            status = file.stat()
+            place = path if is_address else str(file.absolute())
+            return ("file", place, str(status.st_size), str(status.st_mtime_ns))
+        system, inner = fsspec.core.url_to_fs(path)
+        return ("remote", path, system.ukey(inner))
+    except (OSError, KeyError, ValueError, ImportError) as error:
+        raise MediaError(
+            f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
         ) from error
 
 

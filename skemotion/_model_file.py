@@ -6,7 +6,8 @@ import os
 import platform
 import tempfile
 import warnings
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,33 @@ from typing import Any
 import skops.io
 from sklearn.base import BaseEstimator
 
-_PACKAGES = ("skemotion", "scikit-learn", "numpy", "scipy", "librosa", "av")
+from . import __version__
+from .audio import AudioAugmenter, AudioFeatures, AudioLoader
+from .decomposition import BSplineProjector, PartialTucker
+from .pipeline import ClipPipeline
+from .video import HOG3D, VideoLoader
+
+_PACKAGES = ("scikit-learn", "numpy", "scipy", "librosa", "av")
+
+# skops trusts scikit-learn's public estimators by itself. Beside them these alone are trusted, by
+# name and not by package: a file may have anything that it names called, and both packages hold
+# functions that write or delete files.
+_STAGES = (
+    VideoLoader,
+    HOG3D,
+    AudioLoader,
+    AudioAugmenter,
+    AudioFeatures,
+    BSplineProjector,
+    PartialTucker,
+    ClipPipeline,
+)
+_TRUSTED = [
+    *(f"{stage.__module__}.{stage.__qualname__}" for stage in _STAGES),
+    # What a fitted MLPClassifier holds.
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+]
 
 
 def save_model(model: BaseEstimator, path: str | os.PathLike[str], **about: Any) -> Path:
@@ -62,42 +89,57 @@ def load_model(path: str | os.PathLike[str]) -> tuple[BaseEstimator, dict[str, A
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or it is no model, or it holds types from outside scikit-learn
-        and skemotion.
+        If there is no such file, or it is no model, or it holds anything but scikit-learn's
+        estimators and skemotion's stages.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model file. Train one with `skemotion train`.")
+    with _damage_named(path):
+        foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
+    if foreign:
+        raise ValueError(
+            f"{path}: the model holds types that are not trusted ({', '.join(foreign)}); it is "
+            "not loaded. Load it with skops.io if you know where it comes from."
+        )
+    with _damage_named(path):
+        content = skops.io.load(path, trusted=_TRUSTED)
+        model, about, saved = content["model"], content["about"], content["versions"]
+        if not isinstance(model, BaseEstimator):
+            raise TypeError(f"a {type(model).__name__}")
+    _warn_of_other_versions(path, saved)
+    return model, about
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Say which file it was, whatever the reader stumbles over in it."""
     try:
-        named = skops.io.get_untrusted_types(file=path)
-        # skops trusts scikit-learn's public estimators by itself, but not the private types that
-        # some of them hold, such as the state of an optimiser.
-        foreign = [name for name in named if name.split(".")[0] not in ("skemotion", "sklearn")]
-        if foreign:
-            raise ValueError(
-                f"{path}: the model holds types that are not trusted ({', '.join(foreign)}); it is "
-                "not loaded. Load it with skops.io if you know where it comes from."
-            )
-        content = skops.io.load(path, trusted=named)
-    except (zipfile.BadZipFile, KeyError) as error:
+        yield
+    except OSError:
+        raise  # names the file already
+    except Exception as error:
         raise ValueError(
             f"{path}: expected a model saved by skemotion, found something else or a damaged file "
             f"({type(error).__name__}: {error})."
         ) from error
-    _warn_of_other_versions(path, content["versions"])
-    return content["model"], content["about"]
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    # skemotion's own number does not hang on its being installed: a checkout runs as well.
+    return {
+        "python": platform.python_version(),
+        "skemotion": __version__,
+        **{name: version(name) for name in _PACKAGES},
+    }
 
 
 def _warn_of_other_versions(path: Path, saved: dict[str, str]) -> None:
     here = _versions()
     other = [
-        f"{name} {saved[name]} (here {here[name]})"
-        for name in _PACKAGES
-        if saved[name] != here[name]
+        f"{name} {saved.get(name, 'unknown')} (here {here[name]})"
+        for name in ("skemotion", *_PACKAGES)
+        if saved.get(name) != here[name]
     ]
     if other:
         warnings.warn(

@@ -222,8 +222,12 @@ def _extremes(power, first, stop, count, peaks, valleys):  # type: ignore[no-unt
                 value[f] = -power[k, f]
             _keep_largest(value, smallest[:n])
         for f in range(n_frames):
-            peaks[band, f] = np.sqrt(largest[:n, f]).mean()
-            valleys[band, f] = np.sqrt(-smallest[:n, f]).mean()
+            high = low = 0.0
+            for i in range(n):
+                high += np.sqrt(largest[i, f])
+                low += np.sqrt(-smallest[i, f])
+            peaks[band, f] = high / n
+            valleys[band, f] = low / n
 
 
 @numba.njit(cache=True, nogil=True)
@@ -231,6 +235,6 @@ def _keep_largest(value, kept):  # type: ignore[no-untyped-def]
     """Sort each frame's value into its kept ones, the smallest of which falls out."""
     for i in range(len(kept)):
         for f in range(len(value)):
-            high, low = max(kept[i, f], value[f]), min(kept[i, f], value[f])
-            kept[i, f] = high
-            value[f] = low
+            new, old = value[f], kept[i, f]
+            kept[i, f] = max(old, new)
+            value[f] = min(old, new)

@@ -386,7 +386,7 @@ def _draw_eye(pen: _Pen, actor: _Actor, pose: dict[str, float], side: int) -> No
 
 def _draw_mouth(pen: _Pen, actor: _Actor, pose: dict[str, float]) -> None:
     press, sneer = float(np.clip(pose["press"], -0.5, 1.2)), max(0.0, pose["sneer"])
-    gap = 0.18 * pose["jaw"] + 0.0 * pose["voice"] * (1 - 0.3 * press)
+    gap = 0.18 * pose["jaw"] + 0.11 * pose["voice"] * (1 - 0.3 * press)
     gap = float(np.clip(gap, 0.004, 0.27))
     stretch = 0.28 * pose["width"] + 0.12 * pose["corner"] - 0.8 * gap
     half = actor.mouth_width * float(np.clip(1 + stretch, 0.6, 1.6))

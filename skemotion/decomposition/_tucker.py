@@ -250,7 +250,7 @@ def partial_tucker(
     for axis in reduced:
         # The first axis' factor is replaced before it is ever used; only a share of its energy
         # makes its spectrum worth knowing.
-        if axis == reduced[0] and not isinstance(ranks[axis], float):
+        if axis == reduced[0] and not isinstance(ranks[axis], float | np.floating):
             sizes[axis] = _rank(ranks[axis], np.ones(1))
             continue
         values, vectors = _spectrum(clips, axis)

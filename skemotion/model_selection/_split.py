@@ -24,8 +24,8 @@ class WithinGroupShuffleSplit:
     n_splits : int, default=5
         Number of random splits.
     train_size : float, default=2/3
-        Share of each group's clips to train on, rounded; 2/3 is 40 of the 60 clips of an actor of
-        RAVDESS.
+        Share of each group's clips to train on, rounded to leave at least one clip on either
+        side; 2/3 is 40 of the 60 clips of an actor of RAVDESS. A lone clip is trained on.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling.
 
@@ -98,6 +98,7 @@ class WithinGroupShuffleSplit:
         if groups is None:
             raise ValueError("groups is needed: give each clip's group, such as its actor.")
         X, y, groups = indexable(X, y, groups)
+        groups = np.asarray(groups)
         rng = check_random_state(self.random_state)
         members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
         if all(len(rows) < 2 for rows in members):
@@ -106,8 +107,9 @@ class WithinGroupShuffleSplit:
             train, test = [], []
             for rows in members:
                 shuffled = rng.permutation(rows)
-                # A lone clip is trained on.
-                n_train = max(round(self.train_size * len(rows)), 1)
+                # Two clips are one for each side; a lone one is trained on.
+                n_train = round(self.train_size * len(rows))
+                n_train = max(min(n_train, len(rows) - 1), 1)
                 train.append(shuffled[:n_train])
                 test.append(shuffled[n_train:])
             yield np.sort(np.concatenate(train)), np.sort(np.concatenate(test))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
-from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
@@ -20,8 +23,12 @@ from tqdm.auto import tqdm
 
 from .._media import MediaError, clip_name
 from .._validation import clip_column, frames_only_tables, object_array
+from ._cache import ClipCache
 
 Step = tuple[str, Any]
+
+# Results from this size on are mapped from disk where there is a folder to put them.
+_MAPPED_BYTES = 2**26
 
 
 @frames_only_tables
@@ -36,6 +43,9 @@ class ClipPipeline(TransformerMixin, Pipeline):
     ----------
     steps : list of (str, transformer)
         Stages that need no fit, in order; ``"passthrough"`` or None skips a step.
+    memory : path-like, default=None
+        Folder in which each step's result for each clip is kept, for other folds, settings,
+        workers and later runs; see `ClipCache`. Large results then come as memory maps.
     n_jobs : int, default=None
         Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
         -1 means one per core.
@@ -71,14 +81,21 @@ class ClipPipeline(TransformerMixin, Pipeline):
 
     _parameter_constraints = {
         "steps": [list],
+        "memory": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "verbose": ["boolean"],
     }
 
     def __init__(
-        self, steps: list[Step], *, n_jobs: int | None = None, verbose: bool = False
+        self,
+        steps: list[Step],
+        *,
+        memory: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.steps = steps
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -100,9 +117,12 @@ class ClipPipeline(TransformerMixin, Pipeline):
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
         steps[0][1].fit(X)
-        batch = _safe_indexing(_rows(X), [0])
-        for (_, step), (_, following) in pairwise(steps):
-            batch = _run_step(step, batch)
+        X = _rows(X)
+        batch, name, cache = _safe_indexing(X, [0]), _row_name(X, 0), self._cache()
+        keys = _keys(cache, steps, batch)
+        for position, (_, following) in enumerate(steps[1:]):
+            here = slice(position, position + 1)
+            batch = _run_steps(steps[here], keys[here], batch, name, cache)
             following.fit(batch)
         self.steps_ = steps
         return self
@@ -136,8 +156,10 @@ class ClipPipeline(TransformerMixin, Pipeline):
         if not n_clips:
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
         names = [_row_name(X, row) for row in range(n_clips)]
-        results = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_run_clip)(steps, _safe_indexing(X, [row]), names[row])
+        cache = self._cache()
+        # Decoders and kernels let go of the interpreter, so that threads do, and start at once.
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(_run_clip)(steps, _safe_indexing(X, [row]), names[row], cache)
             for row in range(n_clips)
         )
         progress = tqdm(
@@ -148,7 +170,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
             # A bar that is written into a log should not fill it.
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
-        return _stack(iter(progress), names)
+        return _stack(iter(progress), names, self.memory)
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit, then transform.
@@ -204,11 +226,16 @@ class ClipPipeline(TransformerMixin, Pipeline):
     def __getitem__(self, index: int | str | slice) -> Any:
         """Give a step, or a pipeline of several."""
         if isinstance(index, slice):
-            return type(self)(self.steps[index], n_jobs=self.n_jobs, verbose=self.verbose)
+            return type(self)(
+                self.steps[index], memory=self.memory, n_jobs=self.n_jobs, verbose=self.verbose
+            )
         return super().__getitem__(index)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
+
+    def _cache(self) -> ClipCache | None:
+        return None if self.memory is None else ClipCache(self.memory)
 
     def _per_clip_steps(self) -> list[Step]:
         self._validate_names([name for name, _ in self.steps])
@@ -250,31 +277,56 @@ def _row_name(X: Any, row: int) -> str:
     return f"clip {row}"
 
 
-def _run_clip(steps: list[Step], batch: Any, name: str) -> Any:
-    """Send a batch of one clip through the steps; errors say which clip and which step."""
-    for step_name, step in steps:
-        try:
-            batch = _run_step(step, batch)
-        except MediaError:
-            raise  # names the file already
-        except ValueError as error:
-            raise ValueError(f"{name}: step {step_name!r} failed: {error}") from error
+def _keys(cache: ClipCache | None, steps: list[Step], batch: Any) -> list[str]:
+    if cache is None:
+        return [""] * len(steps)
+    is_column = isinstance(batch, np.ndarray) and batch.dtype == object
+    return cache.keys(batch.flat[0] if is_column else np.asarray(batch), steps)
+
+
+def _run_clip(steps: list[Step], batch: Any, name: str, cache: ClipCache | None) -> Any:
+    """Send a batch of one clip through the steps."""
+    return _run_steps(steps, _keys(cache, steps, batch), batch, name, cache)
+
+
+def _run_steps(
+    steps: list[Step], keys: list[str], batch: Any, name: str, cache: ClipCache | None
+) -> Any:
+    """Run the steps behind the last one whose result is kept; keep each step's result."""
+    todo = list(zip(steps, keys, strict=True))
+    if cache is not None:
+        for position in reversed(range(len(todo))):
+            kept = cache.get(keys[position])
+            if kept is not None:
+                batch, todo = kept, todo[position + 1 :]
+                break
+    for step, key in todo:
+        batch = _run_step(step, batch, name)
+        if cache is not None:
+            cache.put(key, batch)
     return batch
 
 
-def _run_step(step: Any, batch: Any) -> Any:
-    # Between steps there are arrays, whatever containers the user wants at the end.
-    with config_context(transform_output="default"):
-        return step.transform(batch)
+def _run_step(step: Step, batch: Any, name: str) -> Any:
+    try:
+        # Between steps there are arrays, whatever containers the user wants at the end.
+        with config_context(transform_output="default"):
+            return step[1].transform(batch)
+    except MediaError:
+        raise  # names the file already
+    except ValueError as error:
+        raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
 
 
-def _stack(results: Iterator[Any], names: list[str]) -> NDArray[Any]:
+def _stack(
+    results: Iterator[Any], names: list[str], folder: str | os.PathLike[str] | None
+) -> NDArray[Any]:
     """Put the clips' results into one array, allotted once, as they come in."""
     first = next(results)
     if first.dtype == object:
         rows = [first[0], *(result[0] for result in results)]
         return np.stack(rows) if first.ndim > 1 else object_array(rows)
-    stacked = np.empty((len(names), *first.shape[1:]), dtype=first.dtype)
+    stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
     stacked[0] = first[0]
     for row, result in enumerate(results, start=1):
         if result.shape != first.shape:
@@ -285,3 +337,20 @@ def _stack(results: Iterator[Any], names: list[str]) -> NDArray[Any]:
             )
         stacked[row] = result[0]
     return stacked
+
+
+def _allot(
+    shape: tuple[int, ...], dtype: np.dtype[Any], folder: str | os.PathLike[str] | None
+) -> NDArray[Any]:
+    """Give an array in memory, or in a nameless file where there is a folder and it is large.
+
+    The file is gone with the array. Its pages are the system's to drop, so that a process's own
+    memory stays flat whatever the number of clips.
+    """
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if folder is None or n_bytes < _MAPPED_BYTES:
+        return np.empty(shape, dtype=dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(n_bytes)
+        pages = mmap.mmap(file.fileno(), n_bytes)
+    return np.frombuffer(pages, dtype=dtype).reshape(shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sklearn.compose import ColumnTransformer
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -17,7 +19,11 @@ from ._clips import ClipPipeline
     {"modality": [StrOptions({"both", "video", "audio"})]}, prefer_skip_nested_validation=True
 )
 def make_emotion_pipeline(
-    modality: str = "both", *, n_jobs: int | None = None, verbose: bool = False
+    modality: str = "both",
+    *,
+    memory: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    verbose: bool = False,
 ) -> Pipeline:
     """Build the reference pipeline: from a table of clips to emotion.
 
@@ -29,6 +35,8 @@ def make_emotion_pipeline(
     ----------
     modality : {"both", "video", "audio"}, default="both"
         The columns to use.
+    memory : path-like, default=None
+        Folder in which the results of the per-clip stages are kept; see `ClipPipeline`.
     n_jobs : int, default=None
         Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
         -1 means one per core.
@@ -62,7 +70,10 @@ def make_emotion_pipeline(
     """
     branches = {
         "video": ClipPipeline(
-            [("load", VideoLoader()), ("hog3d", HOG3D())], n_jobs=n_jobs, verbose=verbose
+            [("load", VideoLoader()), ("hog3d", HOG3D())],
+            memory=memory,
+            n_jobs=n_jobs,
+            verbose=verbose,
         ),
         "audio": ClipPipeline(
             [
@@ -71,6 +82,7 @@ def make_emotion_pipeline(
                 ("features", AudioFeatures()),
                 ("splines", BSplineProjector()),
             ],
+            memory=memory,
             n_jobs=n_jobs,
             verbose=verbose,
         ),

@@ -151,13 +151,17 @@ def test_mouth_opens_with_the_voice(corpus):
     def syllables(track):
         return track - gaussian_filter1d(track, 4.0)
 
-    for clip in corpus.glob("*/01-*.mp4"):
+    # The mouth is dark inside; a beard, or lips that are open anyhow, would blur the picture.
+    clips = sorted(corpus.glob("Actor_01/01-01-08-*.mp4"))
+    assert len(clips) == 2
+    for clip in clips:
         voice = wav(clip.with_name("03" + clip.name[2:]).with_suffix(".wav"))
         frames = luma(clip)
         level = np.array([part.std() for part in np.array_split(voice, len(frames))])
-        below_the_lip = frames[:, 112:122, 150:170].mean(axis=(1, 2))
-        print(clip.name, np.corrcoef(syllables(level), syllables(below_the_lip))[0, 1])
-    assert 0
+        skin = np.median(frames[:, 60:130, 130:190])
+        dark = (skin - 30.0 - frames[:, 96:140, 140:180]).clip(0).sum(axis=(1, 2))
+        assert np.corrcoef(syllables(level), syllables(dark))[0, 1] > 0.6
+
 
 def test_voice_carries_the_emotion_and_the_actor(corpus):
     def pitch(actor, emotion):
