@@ -1,7 +1,7 @@
 """Acoustic descriptors, frame by frame, from one shared spectrum; librosa's values.
 
-Arrays are laid out as librosa's: a power spectrum has the shape (n_bins, n_frames), and what is
-computed of it, (n_values, n_frames).
+Arrays are laid out as librosa's: a spectrum of magnitudes, or of power, their squares, has the
+shape (n_bins, n_frames); what is computed of it, (n_values, n_frames).
 """
 
 from __future__ import annotations
@@ -76,15 +76,15 @@ def estimate_tuning(power: NDArray[Any], sample_rate: int, frame_length: int) ->
     return float(edges[counts.argmax()])
 
 
-def contrast(power: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[Any]:
+def contrast(magnitude: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[Any]:
     """Compare peaks with valleys in octave bands, in dB.
 
     Equals `librosa.feature.spectral_contrast`.
     """
     first, stop, count = _bands(sample_rate, frame_length)
-    peaks = np.empty((len(first), power.shape[1]))
+    peaks = np.empty((len(first), magnitude.shape[1]))
     valleys = np.empty_like(peaks)
-    _extremes(power, first, stop, count, peaks, valleys)
+    _extremes(magnitude, first, stop, count, peaks, valleys)
     difference: NDArray[Any] = librosa.power_to_db(peaks) - librosa.power_to_db(valleys)
     return difference
 
@@ -204,28 +204,28 @@ def _find_peaks(power, first, stop, sample_rate, frame_length, pitches, heights)
 
 
 @numba.njit(cache=True, nogil=True)
-def _extremes(power, first, stop, count, peaks, valleys):  # type: ignore[no-untyped-def]
+def _extremes(magnitude, first, stop, count, peaks, valleys):  # type: ignore[no-untyped-def]
     """Average the largest and the smallest magnitudes of each band."""
-    n_frames = power.shape[1]
-    largest = np.empty((count.max(), n_frames), power.dtype)
-    smallest = np.empty_like(largest)
-    value = np.empty(n_frames, power.dtype)
+    n_frames = magnitude.shape[1]
+    largest = np.empty((count.max(), n_frames), magnitude.dtype)
+    smallest = np.empty_like(largest)  # negated, so that they are the largest as well
+    value = np.empty(n_frames, magnitude.dtype)
     for band in range(len(first)):
         n = count[band]
         largest[:n] = 0
         smallest[:n] = -np.inf
         for k in range(first[band], stop[band]):
             for f in range(n_frames):
-                value[f] = power[k, f]
+                value[f] = magnitude[k, f]
             _keep_largest(value, largest[:n])
             for f in range(n_frames):
-                value[f] = -power[k, f]
+                value[f] = -magnitude[k, f]
             _keep_largest(value, smallest[:n])
         for f in range(n_frames):
             high = low = 0.0
             for i in range(n):
-                high += np.sqrt(largest[i, f])
-                low += np.sqrt(-smallest[i, f])
+                high += largest[i, f]
+                low -= smallest[i, f]
             peaks[band, f] = high / n
             valleys[band, f] = low / n
 

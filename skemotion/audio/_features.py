@@ -29,7 +29,7 @@ from ._descriptors import (
     root_mean_square,
     zero_crossing_rate,
 )
-from ._spectrum import cut_frames, magnitude_spectrum, power_spectrum
+from ._spectrum import cut_frames, magnitude_spectrum
 from ._waveforms import map_channels, map_waveforms
 
 _POSITIVE = [Interval(Integral, 1, None, closed="left")]
@@ -238,15 +238,15 @@ def audio_features(
     """
     _check_features(features, n_mfcc, n_mels)
     frames = cut_frames(waveform, frame_length, hop_length)
-    power = cache(lambda: power_spectrum(frames, waveform.dtype))
     magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
+    power = cache(lambda: magnitude() ** 2)
     mel = cache(lambda: mel_spectrum(power(), n_mels, sample_rate, frame_length))
     compute: dict[str, Callable[[], NDArray[Any]]] = {
         "mfcc": lambda: mfcc(mel(), n_mfcc),
         "zcr": lambda: zero_crossing_rate(waveform, frame_length, hop_length),
         "rms": lambda: root_mean_square(frames),
         "chroma": lambda: chroma(power(), sample_rate, frame_length),
-        "contrast": lambda: contrast(power(), sample_rate, frame_length),
+        "contrast": lambda: contrast(magnitude(), sample_rate, frame_length),
         "mel": mel,
         "centroid": lambda: librosa.feature.spectral_centroid(
             S=magnitude(), sr=sample_rate, n_fft=frame_length

@@ -1,8 +1,8 @@
-"""Spectra over time: power for the features, and the phase vocoder between two waveforms.
+"""Spectra over time: magnitudes for the features, and the phase vocoder between two waveforms.
 
 Values and conventions are librosa's defaults: periodic Hann window, frames centred on multiples
-of the hop, zeros beyond the ends. Transforms are OpenCV's, twice as fast as SciPy's, which pack a
-spectrum of n bins into the real numbers Re 0, Re 1, Im 1, Re 2, Im 2, ..., Re n-1.
+of the hop, zeros beyond the ends. Transforms are OpenCV's, twice as fast as SciPy's. OpenCV packs
+a spectrum of n bins into the real numbers Re 0, Re 1, Im 1, Re 2, Im 2, ..., Re n-1.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def cut_frames(waveform: NDArray[Any], frame_length: int, hop_length: int) -> ND
     return sliding_window_view(padded, frame_length)[::hop_length]
 
 
-def power_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any]:
-    """Square the magnitudes of a short-time Fourier transform.
+def magnitude_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any]:
+    """Take the magnitudes of a short-time Fourier transform.
 
     Parameters
     ----------
@@ -62,15 +62,10 @@ def power_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any
     -------
     ndarray of shape (1 + frame_length // 2, n_frames)
     """
-    power = np.empty((1 + frames.shape[1] // 2, len(frames)), dtype=dtype)
-    for start, packed in _transform(frames):
-        _square(packed, power[:, start : start + len(packed)])
-    return power
-
-
-def magnitude_spectrum(frames: NDArray[np.float64], dtype: DTypeLike) -> NDArray[Any]:
-    """Do as `power_spectrum`, without the square, in which the faintest magnitudes vanish."""
-    return np.sqrt(power_spectrum(frames, np.float64)).astype(dtype)
+    magnitude = np.empty((1 + frames.shape[1] // 2, len(frames)), dtype=dtype)
+    for block, spectrum in _transform(frames, dtype):
+        magnitude[:, block] = np.abs(spectrum).T
+    return magnitude
 
 
 def analyse(waveform: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -90,9 +85,8 @@ def analyse(waveform: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     frames = cut_frames(waveform, _FRAME_LENGTH, _HOP_LENGTH)
     magnitude = np.zeros((len(frames) + 1, _N_BINS), dtype=waveform.dtype)
     phase = np.ones(magnitude.shape, dtype=np.result_type(waveform, np.complex64))
-    for start, packed in _transform(frames):
-        block = slice(start, start + len(packed))
-        _polar(packed, magnitude[block], phase[block])
+    for block, spectrum in _transform(frames, waveform.dtype):
+        _polar(spectrum, magnitude[block], phase[block])
     return magnitude, phase
 
 
@@ -144,22 +138,24 @@ def stretch(
     return np.asarray(total[inside] / weight[inside])
 
 
-def _transform(frames: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Give blocks of packed spectra, each with the number of its first frame.
+def _transform(
+    frames: NDArray[np.float64], dtype: DTypeLike
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Give spectra block by block, each with the frames it is of; it overwrites the one before.
 
-    In double precision, whatever the waveform: in single precision, the rounding errors of a
-    loud partial would drown the quiet bins that spectral contrast compares it with. Every block
-    overwrites the one before, as fresh memory would cost more than the transform.
+    Transformed in double precision, whatever the waveform: in single precision, the rounding
+    errors of a loud partial would drown the quiet bins that spectral contrast compares it with.
     """
     frame_length = frames.shape[1]
     window = _window(frame_length)
-    scaled = np.empty((_BLOCK, frame_length))
-    # A few numbers apart, or a power of 2 between the rows would have them fight for the cache.
-    packed = np.empty((_BLOCK, frame_length + 8))[:, :frame_length]
+    # Made once: fresh memory would cost more than the transform.
+    scaled, packed = np.empty((2, _BLOCK, frame_length))
+    spectrum = np.empty((_BLOCK, 1 + frame_length // 2), dtype=np.result_type(dtype, np.complex64))
     for start in range(0, len(frames), _BLOCK):
         n = min(len(frames) - start, _BLOCK)
         np.multiply(frames[start : start + n], window, out=scaled[:n])
-        yield start, np.asarray(cv2.dft(scaled[:n], dst=packed[:n], flags=cv2.DFT_ROWS))
+        _unpack(cv2.dft(scaled[:n], dst=packed[:n], flags=cv2.DFT_ROWS), spectrum[:n])
+        yield slice(start, start + n), spectrum[:n]
 
 
 @lru_cache(maxsize=8)
@@ -172,24 +168,24 @@ def _window(frame_length: int) -> NDArray[np.float64]:
 # The loops below are compiled. They are a few operations per bin, for which NumPy would make
 # temporary arrays of the spectrum's size at each; and the vocoder's frames follow from each other.
 @numba.njit(cache=True, nogil=True)
-def _square(packed, power):  # type: ignore[no-untyped-def]
-    n_bins, n_frames = power.shape
-    n_complex = (packed.shape[1] - 1) // 2  # bins that have an imaginary part, all but the ends
+def _unpack(packed, spectrum):  # type: ignore[no-untyped-def]
+    n_frames, n_bins = spectrum.shape
+    frame_length = packed.shape[1]
     for f in range(n_frames):
-        power[0, f] = packed[f, 0] ** 2
-        power[n_bins - 1, f] = packed[f, packed.shape[1] - 1] ** 2
-    for k in range(1, n_complex + 1):
-        for f in range(n_frames):
-            power[k, f] = packed[f, 2 * k - 1] ** 2 + packed[f, 2 * k] ** 2
+        spectrum[f, 0] = packed[f, 0]
+        spectrum[f, n_bins - 1] = packed[f, frame_length - 1]
+        # The last bin is real where the frame length is even.
+        for k in range(1, (frame_length + 1) // 2):
+            spectrum[f, k] = complex(packed[f, 2 * k - 1], packed[f, 2 * k])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _polar(packed, magnitude, phase):  # type: ignore[no-untyped-def]
-    n_frames, n_bins = magnitude.shape
+def _polar(spectrum, magnitude, phase):  # type: ignore[no-untyped-def]
+    n_frames, n_bins = spectrum.shape
     for f in range(n_frames):
         for k in range(n_bins):
-            real = packed[f, max(2 * k - 1, 0)]
-            imag = packed[f, 2 * k] if 0 < k < n_bins - 1 else 0.0
+            # In double precision, the square of the faintest bin does not vanish.
+            real, imag = np.float64(spectrum[f, k].real), np.float64(spectrum[f, k].imag)
             size = np.sqrt(real * real + imag * imag)
             magnitude[f, k] = size
             # A bin without a phase keeps phase 0, as atan2(0, 0) has it.

@@ -173,17 +173,15 @@ def step_identity(step: Any) -> str:
         name: (value.__module__, value.__qualname__, _code(value)) if callable(value) else value
         for name, value in step.get_params().items()
     }
-    cls = type(step)
+    cls: Any = type(step)
     return str(joblib.hash((cls.__module__, cls.__qualname__, _code(cls), parameters)))
 
 
 @cache
 def _code(definition: Any) -> str:
     """Hash the code behind a class or function."""
-    if definition.__module__.split(".")[0] == "skemotion":
-        package = Path(__file__).parents[1]
-        sources = [path.read_bytes() for path in sorted(package.rglob("*.py"))]
-        return str(joblib.hash((sources, [version(name) for name in _PACKAGES])))
+    if definition.__module__.split(".")[0] == __package__.split(".")[0]:
+        return _own_code()
     try:
         source = Path(inspect.getfile(definition)).read_bytes()
     except (OSError, TypeError) as error:
@@ -192,6 +190,13 @@ def _code(definition: Any) -> str:
             "unnoticed: define it in a module, or run without memory."
         ) from error
     return str(joblib.hash((source, definition.__qualname__)))
+
+
+@cache
+def _own_code() -> str:
+    """Hash this package and what it computes with."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    return str(joblib.hash((sources, [version(name) for name in _PACKAGES])))
 
 
 def _digest(key: str, payload: Any) -> bytes:
