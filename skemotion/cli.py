@@ -73,15 +73,15 @@ def _parser() -> argparse.ArgumentParser:
         "demo", parents=[jobs], help="make a synthetic corpus and do everything on it"
     )
     demo.add_argument("--out", type=Path, default=Path("skemotion-demo"), metavar="FOLDER",
-                      help="where to put corpus, model and pictures (default: %(default)s)")  # fmt: skip
-    demo.add_argument("--actors", type=int, default=6, metavar="N", help="default: %(default)s")
+                      help="for corpus, model and pictures (default: %(default)s)")  # fmt: skip
+    demo.add_argument("--actors", type=int, default=4, metavar="N", help="default: %(default)s")
     demo.set_defaults(run=_demo)
 
     test = commands.add_parser(
         "evaluate", parents=[corpus], help="say how well emotion is recognised"
     )
     test.add_argument("--protocol", choices=(*PROTOCOLS, "both"), default="both",
-                      help="test on actors seen in training, on others, or (default) both")  # fmt: skip
+                      help="test on actors seen in training, on others, or both")  # fmt: skip
     test.add_argument("--out", type=Path, metavar="FOLDER", help="save confusion matrices as PNG")
     test.set_defaults(run=_evaluate)
 
@@ -105,9 +105,7 @@ def _demo(options: argparse.Namespace) -> int:
             f"{options.out}: this folder holds other things. Give an empty or a new one with --out."
         )
     print(f"Making a synthetic corpus of {options.actors} actors in {corpus_path}", flush=True)
-    make_ravdess(
-        corpus_path, n_actors=options.actors, n_statements=1, n_jobs=options.jobs, verbose=True
-    )
+    make_ravdess(corpus_path, n_actors=options.actors, n_jobs=options.jobs, verbose=True)
     corpus = load_corpus(corpus_path)
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
     model = _new_model(corpus, "both", options.jobs)

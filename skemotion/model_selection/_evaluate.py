@@ -89,13 +89,14 @@ def evaluate(
             "actors, or ask for the same-actor protocol alone."
         )
     model, X = run_clip_stages(model, X)
-    splitters = {
-        "same-actor": WithinGroupShuffleSplit(5, random_state=random_state),
-        "actor-disjoint": GroupKFold(min(n_groups, _MOST_FOLDS)),
-    }
     evaluations = []
     for protocol in protocols:
-        splits = list(splitters[protocol].split(X, y, groups))
+        splitter = (
+            WithinGroupShuffleSplit(5, random_state=random_state)
+            if protocol == "same-actor"
+            else GroupKFold(min(n_groups, _MOST_FOLDS))
+        )
+        splits = list(splitter.split(X, y, groups))
         predictions = Parallel(n_jobs=n_jobs)(
             delayed(_predict)(model, X, y, train, test) for train, test in splits
         )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 _RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
+# Arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Predictions on test clips, and the figures they give.
 

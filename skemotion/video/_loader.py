@@ -25,6 +25,7 @@ from .._validation import (
     source_column,
 )
 from ._luma import luma
+from ._shrink import shrink
 
 
 @frames_only_tables
@@ -347,6 +348,4 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 def _shrink(picture: NDArray[Any], scale: float, size: tuple[int, int] | None) -> NDArray[Any]:
     # The tiny amount keeps 3 * (1 / 3) and its like from being rounded down.
     height, width = size or (max(int(n * scale + 1e-9), 1) for n in picture.shape[:2])
-    if picture.shape[:2] == (height, width):
-        return picture.copy()
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return shrink(picture, height, width)

@@ -1,0 +1,127 @@
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
+
+from skemotion.model_selection import Evaluation
+
+LABELS = ["happy", "angry", "sad"]
+
+
+def evaluation(target, prediction, groups):
+    target, prediction = np.array(target, dtype=str), np.array(prediction, dtype=str)
+    return Evaluation("p", target, prediction, np.array(groups), LABELS, len(target), 1)
+
+
+def draw(n, n_actors, seed=0):
+    rng = np.random.default_rng(seed)
+    target, wrong = rng.choice(LABELS, n), rng.choice(LABELS, n)
+    prediction = np.where(rng.random(n) < 0.6, target, wrong)
+    return evaluation(target, prediction, rng.integers(n_actors, size=n))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS), st.integers(0, 3)),
+                min_size=1, max_size=40))  # fmt: skip
+@pytest.mark.filterwarnings("ignore:(y_pred contains classes not in y_true|A single label)")
+def test_figures_equal_scikit_learns(rows):
+    target, prediction, groups = zip(*rows, strict=True)
+    result = evaluation(target, prediction, groups)
+    assert result.accuracy == pytest.approx(accuracy_score(target, prediction))
+    assert result.mean_recall == pytest.approx(balanced_accuracy_score(target, prediction))
+    assert result.n_groups == len(set(groups))
+    np.testing.assert_array_equal(
+        result.confusion_matrix, confusion_matrix(target, prediction, labels=LABELS)
+    )
+    for low, high in (result.accuracy_interval, result.mean_recall_interval):
+        assert np.isnan(low) if result.n_groups < 2 else 0 <= low <= high <= 1
+
+
+def test_intervals_equal_a_plain_bootstrap_of_actors():
+    result = draw(120, 7)
+    rng = np.random.default_rng(12345)
+    actors = np.unique(result.groups)
+    accuracies, recalls = [], []
+    for _ in range(4000):
+        rows = np.concatenate([np.flatnonzero(result.groups == a) for a in rng.choice(actors, 7)])
+        hit = result.target[rows] == result.prediction[rows]
+        accuracies.append(hit.mean())
+        recalls.append(np.mean([hit[result.target[rows] == word].mean() for word in LABELS]))
+    # Two draws of thousands differ by little.
+    for ours, plain in (
+        (result.accuracy_interval, accuracies),
+        (result.mean_recall_interval, recalls),
+    ):
+        low, high = np.percentile(plain, [2.5, 97.5])
+        assert ours == pytest.approx((low, high), abs=0.15 * (high - low))
+        assert low < high
+
+
+def test_intervals_are_the_same_each_time_and_hold_the_figure():
+    one, other = draw(200, 10), draw(200, 10)
+    assert one.accuracy_interval == other.accuracy_interval
+    assert one.mean_recall_interval == other.mean_recall_interval
+    assert one.accuracy_interval[0] < one.accuracy < one.accuracy_interval[1]
+    assert one.mean_recall_interval[0] < one.mean_recall < one.mean_recall_interval[1]
+
+
+def test_actors_count_and_clips_do_not():
+    # Actors that differ, each with many clips: clips alone would give a narrow interval.
+    groups = np.repeat(np.arange(6), 500)
+    prediction = np.where(groups % 2, "happy", "sad")
+    low, high = evaluation(["happy"] * 3000, prediction, groups).accuracy_interval
+    assert low <= 1 / 6
+    assert high >= 5 / 6
+
+
+def test_an_emotion_that_a_drawn_actor_lacks_has_no_recall():
+    # Only one actor of two is ever sad.
+    result = evaluation(["happy", "happy", "sad"], ["happy", "sad", "sad"], [1, 2, 2])
+    assert result.mean_recall == 0.75
+    assert result.mean_recall_interval == (0.5, 1.0)
+
+
+def test_a_single_actor_has_no_interval():
+    result = draw(20, 1)
+    assert np.isnan([*result.accuracy_interval, *result.mean_recall_interval]).all()
+    assert "no interval: a single actor" in str(result)
+
+
+def test_text():
+    target = ["happy"] * 3 + ["angry"] * 2 + ["sad"]
+    result = evaluation(
+        target, ["happy", "happy", "sad", "angry", "sad", "sad"], [1, 1, 2, 2, 3, 3]
+    )
+    lines = str(result).splitlines()
+    assert lines[0] == "p: 6 clips, 3 actors, 1 splits, 6 predictions"
+    assert lines[1].startswith("  accuracy      66.7%  (95 % interval over actors ")
+    assert lines[2].startswith("  mean recall   72.2%  (95 % interval over actors ")
+    table = [line.replace("|", " ").split() for line in lines[4:]]
+    assert table[0] == ["true", *LABELS, "predicted"]
+    assert table[2:] == [
+        ["happy", "2", "0", "1"],
+        ["angry", "0", "1", "1"],
+        ["sad", "0", "0", "1"],
+    ]
+    # Columns stay apart and in line, however large the numbers.
+    many = evaluation(["sad"] * 123456, ["happy"] * 123456, [1] * 123456)
+    rows = str(many).splitlines()[6:]
+    assert len({len(row) for row in rows}) == 1
+    assert rows[2].split("|")[1].split() == ["123456", "0", "0"]
+
+
+def test_cannot_be_changed_and_pickles():
+    result = draw(30, 3)
+    with pytest.raises(AttributeError):
+        result.protocol = "other"
+    copy = pickle.loads(pickle.dumps(result))
+    assert str(copy) == str(result)
+    assert len({result, copy}) == 2
+
+
+def test_words_that_are_no_labels_are_refused():
+    with pytest.raises(ValueError, match="bored"):
+        evaluation(["happy"], ["bored"], [1]).accuracy  # noqa: B018

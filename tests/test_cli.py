@@ -1,0 +1,345 @@
+import io
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from functools import partial
+
+import cv2
+import pytest
+
+import skemotion
+from skemotion import cli
+from skemotion._model_file import load_model
+from skemotion.datasets import make_ravdess
+
+MODALITIES = ("both", "video", "audio")
+make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Let the classifier be small and content after two passes; one job needs no processes."""
+
+    def make(*arguments, **settings):
+        model = cli_make(*arguments, **settings)
+        return model.set_params(
+            classifier__hidden_layer_sizes=(8,),
+            classifier__n_iter_no_change=1,
+            classifier__tol=1e9,
+        )
+
+    cli_make = cli.make_emotion_pipeline
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "make_emotion_pipeline", make)
+        yield
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_small(
+        tmp_path_factory.mktemp("corpus"), n_actors=2, emotions=["happy", "sad"], n_statements=1
+    )
+
+
+@pytest.fixture(scope="module")
+def models(corpus, tmp_path_factory, quick):
+    folder = tmp_path_factory.mktemp("models")
+    for modality in MODALITIES:
+        status = cli.main(
+            ["train", str(corpus), "--modality", modality, "--jobs", "1",
+             "-o", str(folder / f"{modality}.skops")]
+        )  # fmt: skip
+        assert status == 0
+    return folder
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; give its status, and the lines of output and of errors.
+
+    All but predict may show progress beside.
+    """
+
+    def run(*words):
+        capsys.readouterr()
+        status = cli.main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        shows_progress = words[0] != "predict"
+        errors = [
+            line for line in err.splitlines() if line and not (shows_progress and "clip/s" in line)
+        ]
+        return status, out.splitlines(), errors
+
+    return run
+
+
+def assert_fails(result, *words):
+    """Expect exit status 1 and one line that says why."""
+    status, out, errors = result
+    assert status == 1
+    assert len(errors) == 1, errors
+    assert errors[0].startswith("skemotion: ")
+    for word in words:
+        assert str(word) in errors[0]
+    return out
+
+
+def is_picture(path):
+    return path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") and cv2.imread(str(path)).std() > 1
+
+
+def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, tmp_path):
+    path = tmp_path / "model.skops"
+    command = ("train", corpus, "--modality", "audio", "--jobs", "1", "-o", path)
+    status, out, errors = run(*command)
+    assert (status, errors) == (0, [])
+    assert out == ["Training on all 8 clips", f"Saved {path}"]
+    assert list(tmp_path.iterdir()) == [path]
+    for modality in MODALITIES:
+        model, about = load_model(models / f"{modality}.skops")
+        assert about == {
+            "modality": modality,
+            "classes": ["happy", "sad"],
+            "n_clips": 8,
+            "n_actors": 2,
+        }
+        # The fitted ones are what predicts; each clip comes alone.
+        branches = {name: b for name, b, _ in model["features"].transformers_ if b != "drop"}
+        assert set(branches) == ({"video", "audio"} if modality == "both" else {modality})
+        for branch in branches.values():
+            clips = branch["clips"]
+            assert (clips.n_jobs, clips.verbose, clips.memory) == (None, False, None)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_predict(models, corpus, run, modality):
+    clips = sorted(corpus.glob("Actor_01/01-*.mp4"))
+    assert len(clips) == 4
+    status, out, errors = run("predict", models / f"{modality}.skops", *clips)
+    assert (status, errors) == (0, [])
+    for clip, line in zip(clips, out, strict=True):
+        name, emotion, share = line.split("\t")
+        assert name == str(clip)
+        assert emotion in ("happy", "sad")
+        assert 0.5 <= float(share) <= 1
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_real_clips_give_an_emotion_or_a_reason(models, run, modality, shared_data):
+    clips = sorted((shared_data / "clips").iterdir())
+    lacking = {
+        "video": {"sample1.mov": "no video stream"},
+        "audio": {"result.avi": "no audio stream", "test.mp4": "no audio stream"},
+    }
+    lacking["both"] = lacking["video"] | lacking["audio"]
+    expected = [clip.name for clip in clips if clip.name in lacking[modality]]
+    status, out, errors = run("predict", models / f"{modality}.skops", *clips)
+    assert status == 1
+    assert len(out) == len(clips) - len(expected)
+    assert len(errors) == len(expected)
+    for name, line in zip(expected, errors, strict=True):
+        assert line.startswith(f"skemotion: {shared_data / 'clips' / name}: expected ")
+        assert lacking[modality][name] in line
+    assert not {line.split("\t")[0].rsplit("/", 1)[1] for line in out} & set(expected)
+
+
+def test_bad_clips_do_not_stop_the_others(models, corpus, run, tmp_path):
+    good = corpus / "Actor_01" / "01-01-03-01-01-01-01.mp4"
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    bad = [tmp_path / "text.mp4", tmp_path / "gone.mp4", tmp_path / "empty.mp4", tmp_path]
+    status, out, errors = run("predict", models / "both.skops", *bad, good)
+    assert status == 1
+    assert [line.split("\t")[0] for line in out] == [str(good)]
+    assert len(errors) == 4
+    for clip, line in zip(bad, errors, strict=True):
+        assert line.startswith(f"skemotion: {clip}: expected ")
+
+
+def test_archives_are_clips_too(models, corpus, run, tmp_path):
+    clip = "Actor_02/03-01-04-01-01-01-02.wav"
+    with zipfile.ZipFile(tmp_path / "Audio.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(corpus / clip, clip)
+    address = f"zip://{clip}::{tmp_path / 'Audio.zip'}"
+    status, out, errors = run("predict", models / "audio.skops", address, corpus / clip)
+    assert (status, errors) == (0, [])
+    assert out[0].split("\t")[1:] == out[1].split("\t")[1:]
+
+
+def test_predict_needs_a_model(run, corpus, tmp_path):
+    clip = next(corpus.glob("Actor_01/*.wav"))
+    assert_fails(run("predict", tmp_path / "gone.skops", clip), "gone.skops", "no such model")
+    assert_fails(run("predict", tmp_path, clip), "no such model")
+    assert_fails(run("predict", clip, clip), clip, "expected a model saved by skemotion")
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
+    command = ("evaluate", corpus, "--modality", modality, "--jobs", "1", "--out", tmp_path / "new")
+    status, out, errors = run(*command)
+    assert (status, errors) == (0, [])
+    text = "\n".join(out)
+    assert "same-actor: 8 clips, 2 actors, 5 splits, 10 predictions" in text
+    assert "actor-disjoint: 8 clips, 2 actors, 2 splits, 8 predictions" in text
+    for word in ("accuracy", "mean recall"):
+        assert len(re.findall(rf"  {word} +[0-9.]+%  \(95 % interval over actors", text)) == 2
+    assert text.count("predicted") == 2
+    pictures = [tmp_path / "new" / f"confusion-{name}.png" for name in cli.PROTOCOLS]
+    assert sorted((tmp_path / "new").iterdir()) == sorted(pictures)
+    for path in pictures:
+        assert f"Saved {path}" in out
+        assert is_picture(path)
+
+
+@pytest.mark.parametrize("protocol", cli.PROTOCOLS)
+def test_evaluate_prints_one_protocol_when_told(corpus, run, protocol):
+    command = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--protocol", protocol)
+    status, out, _ = run(*command)
+    assert status == 0
+    (other,) = set(cli.PROTOCOLS) - {protocol}
+    assert out[0].startswith(f"{protocol}: 8 clips")
+    assert other not in "\n".join(out)
+    assert "Saved" not in "\n".join(out)
+
+
+def test_a_single_actor(corpus, run, tmp_path):
+    shutil.copytree(corpus / "Actor_01", tmp_path / "Actor_01")
+    command = ("evaluate", tmp_path, "--modality", "audio", "--jobs", "1")
+    assert_fails(run(*command), "at least two actors, found one", "same-actor")
+    # What the message advises works.
+    status, out, errors = run(*command, "--protocol", "same-actor")
+    assert (status, errors) == (0, [])
+    assert "no interval: a single actor" in "\n".join(out)
+
+
+def test_a_single_emotion(corpus, run, tmp_path):
+    for path in corpus.glob("Actor_*/03-01-03-*.wav"):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / path.parent.name)
+    command = ("evaluate", tmp_path, "--modality", "audio", "--jobs", "1")
+    assert_fails(run(*command), "at least two emotions", "happy")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "train"])
+def test_corpora_that_are_none(corpus, run, command, tmp_path):
+    model = tmp_path / "model.skops"
+    options = ["-o", model] if command == "train" else []
+
+    def attempt(*words):
+        return run(command, *words, *options)
+
+    assert_fails(attempt(tmp_path / "gone"), tmp_path / "gone", "no such file or folder")
+    (tmp_path / "empty").mkdir()
+    assert_fails(attempt(tmp_path / "empty"), tmp_path / "empty", "no files")
+    clip = next(corpus.glob("Actor_01/*.wav"))
+    assert_fails(attempt(clip), clip, "found another file")
+    assert_fails(attempt(corpus, "--naming", "java-sed"), corpus, "Java-SED", "no such clip")
+    sound = tmp_path / "sound"
+    sound.mkdir()
+    shutil.copy(clip, sound)
+    assert_fails(attempt(sound), "expected video for every recording", "--modality")
+    assert not model.exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "train"])
+@pytest.mark.parametrize("modality", ["video", "audio"])
+def test_a_clip_that_cannot_be_read_is_named(corpus, run, command, modality, tmp_path):
+    copy = tmp_path / "corpus"
+    shutil.copytree(corpus, copy)
+    suffix = "mp4" if modality == "video" else "wav"
+    bad = sorted(copy.glob(f"Actor_02/*.{suffix}"))[1]
+    bad.write_bytes(b"torn")
+    options = ["-o", tmp_path / "model.skops"] if command == "train" else []
+    result = run(command, copy, "--modality", modality, "--jobs", "1", *options)
+    assert_fails(result, f"{bad}: expected")
+    assert sorted(tmp_path.iterdir()) == [copy]
+
+
+def test_where_to_write_is_looked_at_before_the_work(corpus, run, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    train = ("train", corpus, "--modality", "audio", "--jobs", "1", "-o")
+    assert assert_fails(run(*train, tmp_path), tmp_path, "is a folder") == []
+    assert assert_fails(run(*train, tmp_path / "gone" / "m"), tmp_path / "gone") == []
+    evaluate = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--out")
+    assert assert_fails(run(*evaluate, file), file) == []
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["guess"],
+        ["train", "corpus"],
+        ["predict", "model"],
+        ["evaluate", "corpus", "--modality", "smell"],
+        ["evaluate", "corpus", "--naming", "mine"],
+        ["evaluate", "corpus", "--jobs", "many"],
+    ],
+)
+def test_wrong_command_lines_have_a_status_of_their_own(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    assert "usage: skemotion" in capsys.readouterr().err
+
+
+def test_help_and_version(capsys):
+    for words, text in ((["--help"], "exit status"), (["--version"], skemotion.__version__)):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == 0
+        assert text in capsys.readouterr().out
+
+
+def test_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "skemotion", "predict", str(tmp_path / "gone.skops"), "a.wav"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(r"skemotion: .*gone\.skops: no such model file.*\n", done.stderr)
+
+
+def test_demo(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        cli,
+        "make_ravdess",
+        lambda path, **settings: make_small(
+            path, **{**settings, "emotions": ["happy", "sad"], "n_statements": 1}
+        ),
+    )
+    folder = tmp_path / "demo"
+    status, out, errors = run("demo", "--out", folder, "--actors", "2", "--jobs", "1")
+    assert (status, errors) == (0, [])
+    text = "\n".join(out)
+    assert "synthetic corpus of 2 actors" in text
+    assert "say nothing about people" in text
+    assert "same-actor: 8 clips" in text
+    assert "actor-disjoint: 8 clips" in text
+    for name in ("same-actor", "actor-disjoint"):
+        assert is_picture(folder / f"confusion-{name}.png")
+    # The command that it prints works as it stands.
+    words = out[-1].split()
+    assert words[:2] == ["skemotion", "predict"]
+    status, predicted, errors = run(*words[1:])
+    assert (status, errors) == (0, [])
+    assert predicted[0].split("\t")[1] in ("happy", "sad")
+    # It is not let loose on a folder with other things.
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").touch()
+    assert_fails(run("demo", "--out", other), other, "other things")
+
+
+def test_output_that_is_not_read_on(models, corpus, monkeypatch):
+    # `skemotion predict ... | head -1`: the reader is gone, which is no reason for a traceback.
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    clip = corpus / "Actor_01" / "03-01-03-01-01-01-01.wav"
+    assert cli.main(["predict", str(models / "audio.skops"), str(clip)]) == 1
