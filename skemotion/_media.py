@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +73,9 @@ def open_stream(
     """
     name = clip_name(source)
     try:
-        with av.open(_input(source, name), mode="r", options=_OPTIONS) as container:
+        with av.open(
+            _input(source, name), mode="r", options=_OPTIONS, metadata_errors="replace"
+        ) as container:
             streams = container.streams.video if kind == "video" else container.streams.audio
             if not streams:
                 found = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
@@ -118,7 +122,7 @@ def identity(source: Any) -> tuple[str, ...]:
             return ("file", place, str(status.st_size), str(status.st_mtime_ns))
         system, inner = fsspec.core.url_to_fs(path)
         return ("remote", path, system.ukey(inner))
-    except (OSError, KeyError, ValueError, ImportError) as error:
+    except _UNREADABLE as error:
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
         ) from error
@@ -135,14 +139,32 @@ def _input(source: Source, name: str) -> str | io.BytesIO:
     path = os.fspath(source)
     if "://" in path or "::" in path:
         return io.BytesIO(_fetch(path))
-    if not Path(path).exists():
-        raise MediaError(f"{name}: expected a media file, found no such file. Check the path.")
-    if Path(path).is_dir():
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise MediaError(
+            f"{name}: expected a media file, found no such file. Check the path."
+        ) from None
+    except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
+        raise MediaError(
+            f"{name}: expected a media file, found no path to one ({error})."
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
         raise MediaError(f"{name}: expected a media file, found a folder. Give the clips in it.")
-    if Path(path).stat().st_size == 0:
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaError(f"{name}: expected a media file, found a device or a pipe.")
+    if not status.st_size:
         raise MediaError(f"{name}: expected a media file, found an empty one. Get the file again.")
     # With the protocol spelt out, a name such as "concat:x" stays a name.
     return f"file:{path}"
+
+
+# What file systems and archives raise: RuntimeError for an encrypted member, NotImplementedError
+# for an unknown compression.
+_UNREADABLE = (
+    OSError, EOFError, KeyError, ValueError, ImportError, RuntimeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def _fetch(address: str) -> bytes:
@@ -151,7 +173,7 @@ def _fetch(address: str) -> bytes:
     try:
         with fsspec.open(address, "rb") as file:
             data: bytes = file.read()
-    except (OSError, KeyError, ValueError, ImportError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise MediaError(
             f"{address}: expected a readable address, found {type(error).__name__}: {error}. "
             "Check the address, and that the archive or the server can be read."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
@@ -118,6 +119,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        _import_figure()
     corpus = _load(options)
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
     _report(_new_model(corpus, options.modality, options.jobs), corpus, protocols, options.jobs,
@@ -126,8 +130,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    # Better now than after all the work.
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
+    if not options.out.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{options.out.parent}: no such folder to save in. Create it.")
     corpus = _load(options)
     _fit_and_save(_new_model(corpus, options.modality, options.jobs), corpus, options.modality,
                   options.out)  # fmt: skip
@@ -191,19 +198,23 @@ def _report(
             print(f"Saved {_save_picture(result, out)}")
 
 
-def _save_picture(result: Evaluation, folder: Path) -> Path:
+def _import_figure() -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
         ) from error
+    return Figure
+
+
+def _save_picture(result: Evaluation, folder: Path) -> Path:
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = _import_figure()(figsize=(7, 6), layout="constrained")
     axes = figure.add_subplot()
-    recall = result.confusion_matrix / result.confusion_matrix.sum(axis=1, keepdims=True)
+    totals = result.confusion_matrix.sum(axis=1, keepdims=True)
+    recall = result.confusion_matrix / np.maximum(totals, 1)  # an emotion may go untested
     ConfusionMatrixDisplay(recall, display_labels=result.labels).plot(
         ax=axes, cmap="Blues", values_format=".0%", xticks_rotation=45
     )
@@ -219,17 +230,10 @@ def _save_picture(result: Evaluation, folder: Path) -> Path:
 def _fit_and_save(model: Pipeline, corpus: Bunch, modality: str, path: Path) -> None:
     print(f"Training on all {len(corpus.data)} clips", flush=True)
     model.fit(corpus.data, corpus.target)
-    # What is saved works on a clip at a time.
-    model.set_params(
-        **{
-            name: value
-            for branch in model.named_steps["features"].named_transformers_
-            for name, value in {
-                f"features__{branch}__clips__n_jobs": None,
-                f"features__{branch}__clips__verbose": False,
-            }.items()
-        }
-    )
+    # What is saved works on a clip at a time, on whatever machine.
+    for branch in model.named_steps["features"].named_transformers_.values():
+        if isinstance(branch, Pipeline):
+            branch.set_params(clips__n_jobs=None, clips__verbose=False)
     about: dict[str, Any] = {
         "modality": modality,
         "classes": model.classes_.tolist(),
@@ -240,5 +244,5 @@ def _fit_and_save(model: Pipeline, corpus: Bunch, modality: str, path: Path) -> 
 
 
 def _complain(error: Exception) -> None:
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).splitlines()) or type(error).__name__
     print(f"skemotion: {message}", file=sys.stderr, flush=True)

@@ -6,8 +6,8 @@ from numbers import Integral
 from typing import Any, Self
 
 import av
+import librosa
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
@@ -188,6 +188,4 @@ def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.floa
             "that can be decoded. Make or download the file again."
         )
     mono = np.concatenate([block.mean(axis=0) for block in blocks])
-    if rate == sample_rate:
-        return mono
-    return soxr.resample(mono, rate, sample_rate, quality="HQ")
+    return librosa.resample(mono, orig_sr=rate, target_sr=sample_rate)

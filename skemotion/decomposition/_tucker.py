@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from .._validation import FLOATS, check_clips, check_input_names
 
@@ -330,7 +331,10 @@ def _spectrum(clips: NDArray[Any], axis: int) -> tuple[NDArray[np.float64], NDAr
     for block in _blocks(clips):
         unfolded = np.moveaxis(block, axis + 1, 0).reshape(length, -1)
         gram += unfolded @ unfolded.T
-    values, vectors = scipy.linalg.eigh(gram)
+    # A second thread gains nothing on matrices of this size, and on a busy machine waits for a core
+    # at each of thousands of steps.
+    with threadpool_limits(1, user_api="blas"):
+        values, vectors = scipy.linalg.eigh(gram)
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 

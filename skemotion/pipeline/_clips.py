@@ -280,8 +280,10 @@ def _row_name(X: Any, row: int) -> str:
 def _keys(cache: ClipCache | None, steps: list[Step], batch: Any) -> list[str]:
     if cache is None:
         return [""] * len(steps)
-    is_column = isinstance(batch, np.ndarray) and batch.dtype == object
-    return cache.keys(batch.flat[0] if is_column else np.asarray(batch), steps)
+    if not (isinstance(batch, np.ndarray) and batch.dtype == object):
+        return cache.keys(np.asarray(batch), steps)
+    # A row of a column is a clip, a row of a table all its variants.
+    return cache.keys(batch[0] if batch.ndim == 1 else list(batch[0]), steps)
 
 
 def _run_clip(steps: list[Step], batch: Any, name: str, cache: ClipCache | None) -> Any:
@@ -351,6 +353,10 @@ def _allot(
     if folder is None or n_bytes < _MAPPED_BYTES:
         return np.empty(shape, dtype=dtype)
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(n_bytes)
+        # Taken now: with a disk that fills up later, writing to the pages would end the process.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
         pages = mmap.mmap(file.fileno(), n_bytes)
     return np.frombuffer(pages, dtype=dtype).reshape(shape)
