@@ -42,7 +42,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the type hints."""
-    install(session, "types")
+    install(session, "types", extras="[plot]")
     session.run("mypy")
 
 

@@ -53,7 +53,7 @@ class ClipCache:
     >>> from skemotion.video import HOG3D
     >>> with TemporaryDirectory() as folder:
     ...     describe = ClipPipeline([("hog3d", HOG3D())], memory=folder)
-    ...     descriptors = describe.fit_transform(np.zeros((2, 5, 10, 12)))
+    ...     descriptors = describe.fit_transform(np.arange(1200.0).reshape(2, 5, 10, 12))
     ...     print(ClipCache(folder))
     ...     ClipCache(folder).clear()
     ...     print(ClipCache(folder))
