@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import _safe_indexing
+from threadpoolctl import threadpool_limits
 
 from ..pipeline import run_clip_stages
 from ._evaluation import Evaluation
@@ -97,9 +98,12 @@ def evaluate(
             else GroupKFold(min(n_groups, _MOST_FOLDS))
         )
         splits = list(splitter.split(X, y, groups))
-        predictions = Parallel(n_jobs=n_jobs)(
-            delayed(_predict)(model, X, y, train, test) for train, test in splits
-        )
+        # Threads share the descriptors, which may be gigabytes; with a split per core, further
+        # threads of BLAS within each would only stand in the way.
+        with threadpool_limits(1 if effective_n_jobs(n_jobs) > 1 else None, user_api="blas"):
+            predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
+                delayed(_predict)(model, X, y, train, test) for train, test in splits
+            )
         tested = np.concatenate([test for _, test in splits])
         evaluations.append(
             Evaluation(
