@@ -22,6 +22,7 @@ from .._validation import object_array
 
 _DIGEST_BYTES = 16
 _SUFFIX = ".clip"
+_HEX = "[0-9a-f]" * 32  # a key, or the random part of a name
 _HEAD_BYTES = 4096  # more than the header of any array here
 # What decodes and computes: another version may give other numbers.
 _PACKAGES = ("av", "librosa", "numpy", "opencv-python-headless", "scipy", "soxr")
@@ -97,7 +98,8 @@ class ClipCache:
         keys : list of str
             One per step; each depends on all steps so far.
         """
-        key = joblib.hash(identity(clip))
+        # A row of a table is a list: the cells of a column of paths are files, too.
+        key = joblib.hash([identity(c) for c in clip] if isinstance(clip, list) else identity(clip))
         keys = []
         for _, step in steps:
             key = joblib.hash((key, step_identity(step)))
@@ -153,8 +155,8 @@ class ClipCache:
         return self.folder / key[:2] / f"{key}{_SUFFIX}"
 
     def _entries(self, *, unfinished: bool = False) -> list[Path]:
-        found = list(self.folder.glob(f"??/*{_SUFFIX}"))
-        return found + list(self.folder.glob("??/.*.part")) if unfinished else found
+        found = list(self.folder.glob(f"??/{_HEX}{_SUFFIX}"))
+        return found + list(self.folder.glob(f"??/.{_HEX}.{_HEX}.part")) if unfinished else found
 
 
 def step_identity(step: Any) -> str:
@@ -169,27 +171,63 @@ def step_identity(step: Any) -> str:
     -------
     identity : str
     """
-    parameters = {
-        name: (value.__module__, value.__qualname__, _code(value)) if callable(value) else value
-        for name, value in step.get_params().items()
-    }
-    cls: Any = type(step)
-    return str(joblib.hash((cls.__module__, cls.__qualname__, _code(cls), parameters)))
+    parameters = {name: _told(value) for name, value in step.get_params(deep=False).items()}
+    return str(joblib.hash((_definition(type(step)), parameters)))
+
+
+def _told(value: Any) -> Any:
+    """Put what a function or step does in place of its name, and leave values as they are."""
+    if isinstance(value, list | tuple):
+        return [_told(item) for item in value]
+    if callable(value):
+        return _definition(value)
+    return step_identity(value) if hasattr(value, "get_params") else value
+
+
+def _definition(definition: Any) -> list[Any]:
+    """Give what tells a class or function from any other."""
+    if not (inspect.isclass(definition) or inspect.isroutine(definition)):
+        raise _unreadable(definition)
+    told = [definition.__module__, definition.__qualname__]
+    if inspect.isclass(definition):
+        bases = [base for base in definition.__mro__ if base.__module__ != "builtins"]
+        return [*told, [_code(base) for base in bases]]
+    told.append(_code(definition))
+    if not inspect.isfunction(definition):
+        return [*told, _told(getattr(definition, "__self__", None))]
+    # Functions of one name may stand in one file, and one function may enclose several values.
+    values = list(inspect.getclosurevars(definition).nonlocals.values())
+    values += [*(definition.__defaults__ or ()), *(definition.__kwdefaults__ or {}).values()]
+    told.append(list(definition.__code__.co_positions()))
+    return [*told, [_told(value) for value in values if value is not definition]]
 
 
 @cache
 def _code(definition: Any) -> str:
     """Hash the code behind a class or function."""
-    if definition.__module__.split(".")[0] == __package__.split(".")[0]:
+    if str(definition.__module__).split(".")[0] == __package__.split(".")[0]:
         return _own_code()
     try:
-        source = Path(inspect.getfile(definition)).read_bytes()
+        source = Path(_file(definition)).read_bytes()
     except (OSError, TypeError) as error:
-        raise ValueError(
-            f"The code of {definition!r} cannot be read, so that a change of it would go "
-            "unnoticed: define it in a module, or run without memory."
-        ) from error
+        raise _unreadable(definition) from error
     return str(joblib.hash((source, definition.__qualname__)))
+
+
+def _file(definition: Any) -> str:
+    # To a worker, "__main__" is another file; methods still know where they were written.
+    if inspect.isclass(definition) and definition.__module__ == "__main__":
+        for method in vars(definition).values():
+            if inspect.isfunction(method):
+                return inspect.getfile(inspect.unwrap(method))
+    return inspect.getfile(definition)
+
+
+def _unreadable(definition: Any) -> ValueError:
+    return ValueError(
+        f"The code of {definition!r} cannot be read, so that a change of it would go "
+        "unnoticed: define it in a module, or run without memory."
+    )
 
 
 @cache
