@@ -1,5 +1,6 @@
 import http.server
 import io
+import os
 import re
 import struct
 import threading
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from skemotion import MediaError
-from skemotion._media import clip_name, open_stream
+from skemotion._media import clip_name, identity, open_stream
 
 
 def wav(n_samples=5000, chunks=b""):
@@ -196,3 +197,56 @@ def test_decoding_errors_name_the_clip():
     second_half = len(content) // 2
     content[second_half:] = re.sub(rb"[^\xff\xf1]", b"\x55", bytes(content[second_half:]))
     assert_refused(bytes(content), "damaged or foreign data")
+
+
+def test_identity_of_files(clip, tmp_path, monkeypatch):
+    first = identity(clip)
+    monkeypatch.chdir(tmp_path)
+    assert identity(str(clip)) == identity("clip.wav") == identity(Path("clip.wav")) == first
+    other = tmp_path / "other.wav"
+    other.write_bytes(clip.read_bytes())
+    status = clip.stat()
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    later = tmp_path / "later.wav"
+    assert identity(other) != first
+    clip.rename(later)
+    later.rename(clip)
+    assert identity(clip) == first
+    os.utime(clip, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    touched = identity(clip)
+    assert touched != first
+    clip.write_bytes(clip.read_bytes() + b"0")
+    os.utime(clip, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert identity(clip) not in (first, touched)
+
+
+def test_identity_of_members_of_archives(clip, tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(clip, "a.wav")
+        archive.write(clip, "b.wav")
+    members = [f"zip://{name}.wav::{path}" for name in "ab"]
+    before = [identity(member) for member in members]
+    assert before[0] != before[1]
+    assert before == [identity(member) for member in members]
+    assert identity(f"zip://a.wav::file://{path}")[2:] == before[0][2:]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.write(clip, "c.wav")
+    assert not set(before) & {identity(member) for member in members}
+
+
+def test_identity_of_contents():
+    assert identity(b"abc") == identity(bytes([97, 98, 99])) != identity(b"abd")
+    array = np.arange(6.0)
+    others = [array + 1, array.astype(np.float32), array.reshape(2, 3), array[:5]]
+    assert identity(array) == identity(array.copy())
+    assert len({identity(item) for item in [array, *others]}) == 5
+    # A path is no content.
+    assert identity(b"a") != identity(np.array("a"))
+
+
+@pytest.mark.parametrize("name", ["gone.wav", "zip://a.wav::gone.zip", "file://gone.wav", "a\0b"])
+def test_identity_of_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError, match=r": expected a media file, found .*Check the path\."):
+        identity(name)

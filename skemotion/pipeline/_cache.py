@@ -188,7 +188,7 @@ def _definition(definition: Any) -> list[Any]:
     """Give what tells a class or function from any other."""
     if not (inspect.isclass(definition) or inspect.isroutine(definition)):
         raise _unreadable(definition)
-    told = [definition.__module__, definition.__qualname__]
+    told: list[Any] = [definition.__module__, definition.__qualname__]
     if inspect.isclass(definition):
         bases = [base for base in definition.__mro__ if base.__module__ != "builtins"]
         return [*told, [_code(base) for base in bases]]
