@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -50,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         _complain(error)
         return 1
+    except KeyboardInterrupt:
+        print("skemotion: interrupted; nothing half-written is left.", file=sys.stderr, flush=True)
+        # Workers may be deep in a decoder, and are not waited for.
+        os._exit(130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     jobs = argparse.ArgumentParser(add_help=False)
-    jobs.add_argument("--jobs", type=int, metavar="N", help="workers; -1 (default) is one per core",
-                      default=-1)  # fmt: skip
+    jobs.add_argument("--jobs", type=_number_of_workers, default=-1, metavar="N",
+                      help="workers; -1 (default) is one per core")  # fmt: skip
     corpus = argparse.ArgumentParser(add_help=False, parents=[jobs])
     corpus.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
     corpus.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
@@ -75,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--out", type=Path, default=Path("skemotion-demo"), metavar="FOLDER",
                       help="for corpus, model and pictures (default: %(default)s)")  # fmt: skip
-    demo.add_argument("--actors", type=int, default=4, metavar="N", help="default: %(default)s")
+    demo.add_argument(
+        "--actors", type=_number_of_actors, default=4, metavar="N", help="default: %(default)s"
+    )
     demo.set_defaults(run=_demo)
 
     test = commands.add_parser(
@@ -99,6 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _number_of_workers(word: str) -> int:
+    n_jobs = int(word)
+    if n_jobs == 0:
+        raise argparse.ArgumentTypeError("0 workers do nothing: give 1 or more, or -1")
+    return n_jobs
+
+
+def _number_of_actors(word: str) -> int:
+    n_actors = int(word)
+    if n_actors < 2:
+        raise argparse.ArgumentTypeError("at least 2 actors are needed, to test on others")
+    return n_actors
+
+
 def _demo(options: argparse.Namespace) -> int:
     corpus_path = options.out / "corpus"
     if options.out.exists() and any(options.out.iterdir()) and not corpus_path.is_dir():
@@ -119,10 +140,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        _import_figure()
     corpus = _load(options)
+    if options.out is not None:  # better now than after all the work
+        options.out.mkdir(parents=True, exist_ok=True)
+        _check_folder(options.out)
+        _import_figure()
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
     _report(_new_model(corpus, options.modality, options.jobs), corpus, protocols, options.jobs,
             options.out)  # fmt: skip
@@ -133,8 +155,7 @@ def _train(options: argparse.Namespace) -> int:
     # Better now than after all the work.
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
-    if not options.out.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{options.out.parent}: no such folder to save in. Create it.")
+    _check_folder(options.out.absolute().parent)
     corpus = _load(options)
     _fit_and_save(_new_model(corpus, options.modality, options.jobs), corpus, options.modality,
                   options.out)  # fmt: skip
@@ -155,6 +176,13 @@ def _predict(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: no such folder to save in. Create it.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: may not be written to. Give another folder.")
+
+
 def _load(options: argparse.Namespace) -> Bunch:
     corpus = load_corpus(options.corpus, naming=options.naming)
     wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
@@ -166,6 +194,11 @@ def _load(options: argparse.Namespace) -> Bunch:
                 f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
                 "there."
             )
+    if len(corpus.target_names) < 2:
+        raise ValueError(
+            f"{options.corpus}: expected clips of at least two emotions, found only "
+            f"{corpus.target_names[0]}: there is nothing to tell apart. Add clips."
+        )
     return corpus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import cache, reduce
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from .._validation import FLOATS, check_clips, check_input_names
 
@@ -333,9 +333,15 @@ def _spectrum(clips: NDArray[Any], axis: int) -> tuple[NDArray[np.float64], NDAr
         gram += unfolded @ unfolded.T
     # A second thread gains nothing on matrices of this size, and on a busy machine waits for a core
     # at each of thousands of steps.
-    with threadpool_limits(1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         values, vectors = scipy.linalg.eigh(gram)
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # Looking through the loaded libraries takes milliseconds, more than a small decomposition.
+    return ThreadpoolController()
 
 
 def _project(

@@ -87,7 +87,7 @@ def evaluate(
     if "actor-disjoint" in protocols and n_groups < 2:
         raise ValueError(
             "The actor-disjoint protocol needs clips of at least two actors, found one. Add "
-            "actors, or ask for the same-actor protocol alone."
+            "actors, or ask for the same-actor protocol alone (--protocol same-actor)."
         )
     model, X = run_clip_stages(model, X)
     evaluations = []

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RESAMPLES = 2000
+# Of one actor or two there are hardly any other draws.
+_FEWEST_GROUPS = 3
 
 
 # Arrays have no single answer to whether they are equal.
@@ -68,12 +70,12 @@ class Evaluation:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """95 % interval of the accuracy, by resampling actors."""
+        """95 % interval of the accuracy, by resampling actors; NaN for fewer than three."""
         return self._interval(_accuracy(self._resampled))
 
     @property
     def mean_recall_interval(self) -> tuple[float, float]:
-        """95 % interval of the mean recall, by resampling actors."""
+        """95 % interval of the mean recall, by resampling actors; NaN for fewer than three."""
         return self._interval(_mean_recall(self._resampled))
 
     @property
@@ -109,7 +111,7 @@ class Evaluation:
         return self._by_group[draws].sum(axis=1)
 
     def _interval(self, values: NDArray[np.float64]) -> tuple[float, float]:
-        if self.n_groups < 2:
+        if self.n_groups < _FEWEST_GROUPS:
             return (np.nan, np.nan)
         low, high = np.nanpercentile(values, [2.5, 97.5])
         return float(low), float(high)
@@ -143,7 +145,7 @@ def _mean_recall(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
 
 def _percent(value: float, interval: tuple[float, float]) -> str:
     if np.isnan(interval[0]):
-        return f"{value:6.1%}  (no interval: a single actor)"
+        return f"{value:6.1%}  (no interval: too few actors)"
     return f"{value:6.1%}  (95 % interval over actors {interval[0]:.1%} to {interval[1]:.1%})"
 
 

@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any, Self
 
@@ -157,10 +157,12 @@ class ClipPipeline(TransformerMixin, Pipeline):
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
         names = [_row_name(X, row) for row in range(n_clips)]
         cache = self._cache()
+        stop: list[Exception] = []
         # Decoders and kernels let go of the interpreter, so that threads do, and start at once.
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(_run_clip)(steps, _safe_indexing(X, [row]), names[row], cache)
+            delayed(_try_clip)(steps, _safe_indexing(X, [row]), names[row], cache)
             for row in range(n_clips)
+            if not stop
         )
         progress = tqdm(
             results,
@@ -170,7 +172,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
             # A bar that is written into a log should not fill it.
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
-        return _stack(iter(progress), names, self.memory)
+        return _stack(_until_failure(progress, stop), names, self.memory)
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit, then transform.
@@ -286,9 +288,27 @@ def _keys(cache: ClipCache | None, steps: list[Step], batch: Any) -> list[str]:
     return cache.keys(batch[0] if batch.ndim == 1 else list(batch[0]), steps)
 
 
-def _run_clip(steps: list[Step], batch: Any, name: str, cache: ClipCache | None) -> Any:
-    """Send a batch of one clip through the steps."""
-    return _run_steps(steps, _keys(cache, steps, batch), batch, name, cache)
+def _try_clip(steps: list[Step], batch: Any, name: str, cache: ClipCache | None) -> Any:
+    """Send a batch of one clip through the steps; give the error where there is one."""
+    try:
+        return _run_steps(steps, _keys(cache, steps, batch), batch, name, cache)
+    except Exception as error:
+        return error
+
+
+def _until_failure(results: Iterable[Any], stop: list[Exception]) -> Iterator[Any]:
+    """Give results up to the first error, which is raised once all workers are done.
+
+    Nothing more is handed out after it. A worker that were left behind in a decoder could bring
+    down the interpreter at its end.
+    """
+    for result in results:
+        if isinstance(result, Exception):
+            stop.append(result)
+        elif not stop:
+            yield result
+    if stop:
+        raise stop[0]
 
 
 def _run_steps(

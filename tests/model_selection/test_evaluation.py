@@ -37,7 +37,7 @@ def test_figures_equal_scikit_learns(rows):
         result.confusion_matrix, confusion_matrix(target, prediction, labels=LABELS)
     )
     for low, high in (result.accuracy_interval, result.mean_recall_interval):
-        assert np.isnan(low) if result.n_groups < 2 else 0 <= low <= high <= 1
+        assert np.isnan(low) if result.n_groups < 3 else 0 <= low <= high <= 1
 
 
 def test_intervals_equal_a_plain_bootstrap_of_actors():
@@ -78,16 +78,19 @@ def test_actors_count_and_clips_do_not():
 
 
 def test_an_emotion_that_a_drawn_actor_lacks_has_no_recall():
-    # Only one actor of two is ever sad.
-    result = evaluation(["happy", "happy", "sad"], ["happy", "sad", "sad"], [1, 2, 2])
-    assert result.mean_recall == 0.75
+    # Only one actor of three is ever sad.
+    result = evaluation(
+        ["happy", "happy", "sad", "happy"], ["happy", "sad", "sad", "happy"], [1, 2, 2, 3]
+    )
+    assert result.mean_recall == pytest.approx((2 / 3 + 1) / 2)
     assert result.mean_recall_interval == (0.5, 1.0)
 
 
-def test_a_single_actor_has_no_interval():
-    result = draw(20, 1)
+@pytest.mark.parametrize("n_actors", [1, 2])
+def test_one_or_two_actors_have_no_interval(n_actors):
+    result = draw(20, n_actors)
     assert np.isnan([*result.accuracy_interval, *result.mean_recall_interval]).all()
-    assert "no interval: a single actor" in str(result)
+    assert "no interval: too few actors" in str(result)
 
 
 def test_text():
