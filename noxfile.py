@@ -50,5 +50,5 @@ def types(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, each beside the plain way and the peer."""
     install(session, "bench")
-    for script in session.posargs or ["hog3d", "decoding", "audio", "tucker"]:
+    for script in session.posargs or ["hog3d", "decoding", "audio", "tucker", "search"]:
         session.run("python", f"benchmarks/bench_{script}.py")

@@ -111,15 +111,21 @@ def identity(source: Any) -> tuple[str, ...]:
         If there is no such file.
     """
     if not isinstance(source, str | os.PathLike):
-        return ("content", str(joblib.hash(source)))
+        return ("content", str(joblib.hash(source, coerce_mmap=True)))
     path = os.fspath(source)
     is_address = "://" in path or "::" in path
     file = Path(path.rsplit("::", 1)[-1].removeprefix("file://") if is_address else path)
     try:
         if not is_address or file.exists():
             status = file.stat()
-            place = path if is_address else str(file.absolute())
-            return ("file", place, str(status.st_size), str(status.st_mtime_ns))
+            member = path.rpartition("::")[0]
+            return (
+                "file",
+                member,
+                str(file.absolute()),
+                str(status.st_size),
+                str(status.st_mtime_ns),
+            )
         system, inner = fsspec.core.url_to_fs(path)
         return ("remote", path, system.ukey(inner))
     except _UNREADABLE as error:
