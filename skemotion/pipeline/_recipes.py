@@ -59,8 +59,8 @@ def make_emotion_pipeline(
     -----
     Two settings differ from the published ones. The batch size is "auto", which is the published
     200 or the number of training clips if that is less. And the columns are standardised: they
-    differ in size by orders of magnitude, and without the ``scale`` step training ends in another
-    place with every change of rounding; ``set_params(scale="passthrough")`` leaves it out.
+    differ in size by orders of magnitude, and without the ``scale`` step figures are lower and
+    change by several points with the seed; ``set_params(scale="passthrough")`` leaves it out.
 
     Examples
     --------
