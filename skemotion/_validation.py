@@ -58,12 +58,17 @@ def source_column(X: Any) -> list[Any] | None:
     column = clip_column(X)
     if column is None:
         return None
+    return list(one_column(column, "clips"))
+
+
+def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
+    """Return a column, or a table of one column, as a 1-d array; refuse a wider table."""
     if column.ndim == 2 and column.shape[1] > 1:
         raise ValueError(
-            f"Expected one column of clips, got {column.shape[1]}: select one of them, "
+            f"Expected one column of {content}, got {column.shape[1]}: select one of them, "
             'for example with ColumnTransformer([("video", loader, "video")]).'
         )
-    return list(column.ravel())
+    return column.ravel()
 
 
 def is_missing(clip: Any) -> bool:

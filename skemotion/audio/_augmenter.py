@@ -20,6 +20,7 @@ from .._validation import (
     clip_column,
     frames_only_tables,
     object_array,
+    one_column,
     remember_column,
 )
 from ._spectrum import analyse, stretch
@@ -136,7 +137,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         if column is None:
             check_clips(self, X, reset=True)
         else:
-            _check_one_column(column)
+            one_column(column, "waveforms")
             remember_column(self)
         return self
 
@@ -170,7 +171,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         if column is None:
             X = check_clips(self, X, reset=False)
             return map_channels(X, lambda waveform: np.concatenate(variants_of(waveform)))
-        clips = map_waveforms(self, _check_one_column(column), variants_of)
+        clips = map_waveforms(self, one_column(column, "waveforms"), variants_of)
         table = np.empty((len(clips), len(self._names())), dtype=object)
         for row, variants in enumerate(clips):
             table[row, :] = object_array(variants)
@@ -317,11 +318,3 @@ def _check_variants(
             )
     if noise is None and not include_original and not any(len(limit[1]) for limit in limits):
         raise ValueError("AudioAugmenter has no variant to make: give at least one.")
-
-
-def _check_one_column(column: NDArray[Any]) -> NDArray[Any]:
-    if column.ndim == 2 and column.shape[1] > 1:
-        raise ValueError(
-            f"AudioAugmenter expected one column of waveforms, got {column.shape[1]}: select one."
-        )
-    return column.ravel()
