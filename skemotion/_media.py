@@ -7,8 +7,9 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,19 +77,40 @@ def open_stream(
         with av.open(
             _input(source, name), mode="r", options=_OPTIONS, metadata_errors="replace"
         ) as container:
-            streams = container.streams.video if kind == "video" else container.streams.audio
+            streams: Sequence[Any] = (
+                container.streams.video if kind == "video" else container.streams.audio
+            )
             if not streams:
                 found = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
                 raise MediaError(
                     f"{name}: expected {_MEDIUM[kind]}, found no {kind} stream (streams: {found}). "
                     f"Use a clip with {_MEDIUM[kind]}, or a model for another modality."
                 )
+            if kind == "video":
+                streams[0].thread_type = "AUTO"
+                streams[0].codec_context.thread_count = _n_threads.get() or joblib.cpu_count()
             yield container, streams[0]
     except av.FFmpegError as error:
         raise MediaError(
             f"{name}: expected a readable {kind} file, found damaged or foreign data "
             f"({error.strerror or error}). Make or download the file again."
         ) from error
+
+
+_n_threads: ContextVar[int | None] = ContextVar("_n_threads", default=None)
+
+
+@contextmanager
+def decoding_threads(n_threads: int) -> Iterator[None]:
+    """Let clips that are decoded inside be decoded by so many threads each.
+
+    Without it a clip has all cores, which serves best while it is the only one.
+    """
+    token = _n_threads.set(n_threads)
+    try:
+        yield
+    finally:
+        _n_threads.reset(token)
 
 
 def identity(source: Any) -> tuple[str, ...]:

@@ -1,8 +1,14 @@
 """Pipelines: from raw clips to emotion."""
 
 from ._cache import ClipCache
-from ._clips import ClipPipeline
+from ._clips import ClipPipeline, UnusableClipWarning
 from ._recipes import make_emotion_pipeline
 from ._stages import run_clip_stages
 
-__all__ = ["ClipCache", "ClipPipeline", "make_emotion_pipeline", "run_clip_stages"]
+__all__ = [
+    "ClipCache",
+    "ClipPipeline",
+    "UnusableClipWarning",
+    "make_emotion_pipeline",
+    "run_clip_stages",
+]

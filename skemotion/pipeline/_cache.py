@@ -83,15 +83,15 @@ class ClipCache:
         for path in self._entries(unfinished=True):
             path.unlink(missing_ok=True)
 
-    def keys(self, clip: Any, steps: list[tuple[str, Any]]) -> list[str]:
+    def keys(self, clip: Any, identities: list[str]) -> list[str]:
         """Give the key of what each step makes of a clip.
 
         Parameters
         ----------
         clip : path, address, bytes or array
             The clip.
-        steps : list of (str, transformer)
-            The steps in order; their names do not matter.
+        identities : list of str
+            From `step_identity`, of the steps in order.
 
         Returns
         -------
@@ -101,8 +101,8 @@ class ClipCache:
         # A row of a table is a list: the cells of a column of paths are files, too.
         key = joblib.hash([identity(c) for c in clip] if isinstance(clip, list) else identity(clip))
         keys = []
-        for _, step in steps:
-            key = joblib.hash((key, step_identity(step)))
+        for step in identities:
+            key = joblib.hash((key, step))
             keys.append(key)
         return keys
 

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import math
-import mmap
 import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+import warnings
 from numbers import Integral
 from typing import Any, Self
 
+import joblib
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn import config_context
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, _safe_indexing, get_tags
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm.auto import tqdm
 
-from .._media import MediaError, clip_name
-from .._validation import clip_column, frames_only_tables, object_array
+from .._media import clip_name
+from .._validation import clip_column, frames_only_tables
 from ._cache import ClipCache
+from ._running import ClipError, Failure, Job, Step, run_clips, sift
+from ._stacking import stack
 
-Step = tuple[str, Any]
 
-# Results from this size on are mapped from disk where there is a folder to put them.
-_MAPPED_BYTES = 2**26
+class UnusableClipWarning(UserWarning):
+    """Some clips could not be used; ``ClipPipeline.errors_`` tells which and why."""
 
 
 @frames_only_tables
@@ -49,6 +47,10 @@ class ClipPipeline(TransformerMixin, Pipeline):
     n_jobs : int, default=None
         Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
         -1 means one per core.
+    on_error : {"raise", "nan"}, default="raise"
+        What to do about a clip that a step cannot work on, as where its file is damaged: raise
+        the error, or fill the clip's row with NaN and go on. With "nan" the workers are processes,
+        so that a decoder that crashes fails its clip and not the run; that takes two or more.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -58,6 +60,8 @@ class ClipPipeline(TransformerMixin, Pipeline):
         The steps by name.
     steps_ : list of (str, transformer)
         Fitted copies of the steps that are run.
+    errors_ : list of ClipError
+        The clips of the last `transform` that could not be used: row, clip, step and reason.
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -83,6 +87,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
         "steps": [list],
         "memory": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
+        "on_error": [StrOptions({"raise", "nan"})],
         "verbose": ["boolean"],
     }
 
@@ -92,17 +97,19 @@ class ClipPipeline(TransformerMixin, Pipeline):
         *,
         memory: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
+        on_error: str = "raise",
         verbose: bool = False,
     ) -> None:
         self.steps = steps
         self.memory = memory
         self.n_jobs = n_jobs
+        self.on_error = on_error
         self.verbose = verbose
 
     # Each stage validates its own parameters when it is run.
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Show the first clip to a copy of every step, to learn its shape and nothing else.
+        """Show the first usable clip to a copy of every step, to learn its shape and no more.
 
         Parameters
         ----------
@@ -118,13 +125,9 @@ class ClipPipeline(TransformerMixin, Pipeline):
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
         steps[0][1].fit(X)
         X = _rows(X)
-        batch, name, cache = _safe_indexing(X, [0]), _row_name(X, 0), self._cache()
-        keys = _keys(cache, steps, batch)
-        for position, (_, following) in enumerate(steps[1:]):
-            here = slice(position, position + 1)
-            batch = _run_steps(steps[here], keys[here], batch, name, cache)
-            following.fit(batch)
+        self._fit_following(steps, Job.of(steps, self._cache(), 1), X)
         self.steps_ = steps
+        self.errors_: list[ClipError] = []
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -156,23 +159,25 @@ class ClipPipeline(TransformerMixin, Pipeline):
         if not n_clips:
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
         names = [_row_name(X, row) for row in range(n_clips)]
-        cache = self._cache()
-        stop: list[Exception] = []
-        # Decoders and kernels let go of the interpreter, so that threads do, and start at once.
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(_try_clip)(steps, _safe_indexing(X, [row]), names[row], cache)
-            for row in range(n_clips)
-            if not stop
-        )
-        progress = tqdm(
-            results,
+        job = Job.of(steps, self._cache(), joblib.effective_n_jobs(self.n_jobs))
+        errors: list[ClipError] = []
+        stop: list[Failure] = []
+        # Decoders and kernels let go of the interpreter, so that threads do, and start at once;
+        # but a thread cannot outlive a crash of its neighbour.
+        prefer = "threads" if self.on_error == "raise" else "processes"
+        results = tqdm(
+            run_clips(job, X, names, self.n_jobs, prefer=prefer, stop=stop),
             total=n_clips,
             unit="clip",
             disable=not self.verbose,
             # A bar that is written into a log should not fill it.
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
-        return _stack(_until_failure(progress, stop), names, self.memory)
+        stacked = stack(sift(results, names, self.on_error, errors, stop), names, self.memory)
+        self.errors_ = errors
+        if errors:
+            warnings.warn(_summary(errors, n_clips), UnusableClipWarning, stacklevel=2)
+        return stacked
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit, then transform.
@@ -229,12 +234,33 @@ class ClipPipeline(TransformerMixin, Pipeline):
         """Give a step, or a pipeline of several."""
         if isinstance(index, slice):
             return type(self)(
-                self.steps[index], memory=self.memory, n_jobs=self.n_jobs, verbose=self.verbose
+                self.steps[index],
+                memory=self.memory,
+                n_jobs=self.n_jobs,
+                on_error=self.on_error,
+                verbose=self.verbose,
             )
         return super().__getitem__(index)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
+
+    def _fit_following(self, steps: list[Step], job: Job, X: Any) -> None:
+        """Fit all steps but the first on what the steps before make of the first usable clip."""
+        # The last step has none behind it.
+        job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
+        result: Any = None
+        for row in range(_num_samples(X)):
+            results = job.each(_safe_indexing(X, [row]), _row_name(X, row))
+            for (_, following), result in zip(steps[1:], results, strict=False):
+                if isinstance(result, Failure):
+                    break
+                following.fit(result)
+            if not isinstance(result, Failure):
+                return
+            if self.on_error == "raise":
+                raise result.error
+        raise ValueError(f"None of the clips can be used. The last: {result.error}")
 
     def _cache(self) -> ClipCache | None:
         return None if self.memory is None else ClipCache(self.memory)
@@ -279,104 +305,13 @@ def _row_name(X: Any, row: int) -> str:
     return f"clip {row}"
 
 
-def _keys(cache: ClipCache | None, steps: list[Step], batch: Any) -> list[str]:
-    if cache is None:
-        return [""] * len(steps)
-    if not (isinstance(batch, np.ndarray) and batch.dtype == object):
-        return cache.keys(np.asarray(batch), steps)
-    # A row of a column is a clip, a row of a table all its variants.
-    return cache.keys(batch[0] if batch.ndim == 1 else list(batch[0]), steps)
-
-
-def _try_clip(steps: list[Step], batch: Any, name: str, cache: ClipCache | None) -> Any:
-    """Send a batch of one clip through the steps; give the error where there is one."""
-    try:
-        return _run_steps(steps, _keys(cache, steps, batch), batch, name, cache)
-    except Exception as error:
-        return error
-
-
-def _until_failure(results: Iterable[Any], stop: list[Exception]) -> Iterator[Any]:
-    """Give results up to the first error, which is raised once all workers are done.
-
-    Nothing more is handed out after it. A worker that were left behind in a decoder could bring
-    down the interpreter at its end.
-    """
-    for result in results:
-        if isinstance(result, Exception):
-            stop.append(result)
-        elif not stop:
-            yield result
-    if stop:
-        raise stop[0]
-
-
-def _run_steps(
-    steps: list[Step], keys: list[str], batch: Any, name: str, cache: ClipCache | None
-) -> Any:
-    """Run the steps behind the last one whose result is kept; keep each step's result."""
-    todo = list(zip(steps, keys, strict=True))
-    if cache is not None:
-        for position in reversed(range(len(todo))):
-            kept = cache.get(keys[position])
-            if kept is not None:
-                batch, todo = kept, todo[position + 1 :]
-                break
-    for step, key in todo:
-        batch = _run_step(step, batch, name)
-        if cache is not None:
-            cache.put(key, batch)
-    return batch
-
-
-def _run_step(step: Step, batch: Any, name: str) -> Any:
-    try:
-        # Between steps there are arrays, whatever containers the user wants at the end.
-        with config_context(transform_output="default"):
-            return step[1].transform(batch)
-    except MediaError:
-        raise  # names the file already
-    except ValueError as error:
-        raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
-
-
-def _stack(
-    results: Iterator[Any], names: list[str], folder: str | os.PathLike[str] | None
-) -> NDArray[Any]:
-    """Put the clips' results into one array, allotted once, as they come in."""
-    first = next(results)
-    if first.dtype == object:
-        rows = [first[0], *(result[0] for result in results)]
-        return np.stack(rows) if first.ndim > 1 else object_array(rows)
-    stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
-    stacked[0] = first[0]
-    for row, result in enumerate(results, start=1):
-        if result.shape != first.shape:
-            raise ValueError(
-                f"Clips come out in different shapes: {names[0]} as {first.shape[1:]}, "
-                f"{names[row]} as {result.shape[1:]}. Bring them to one shape, for example with "
-                "VideoLoader(size=(height, width))."
-            )
-        stacked[row] = result[0]
-    return stacked
-
-
-def _allot(
-    shape: tuple[int, ...], dtype: np.dtype[Any], folder: str | os.PathLike[str] | None
-) -> NDArray[Any]:
-    """Give an array in memory, or in a nameless file where there is a folder and it is large.
-
-    The file is gone with the array. Its pages are the system's to drop, so that a process's own
-    memory stays flat whatever the number of clips.
-    """
-    n_bytes = math.prod(shape) * dtype.itemsize
-    if folder is None or n_bytes < _MAPPED_BYTES:
-        return np.empty(shape, dtype=dtype)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        # Taken now: with a disk that fills up later, writing to the pages would end the process.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
-        else:
-            file.truncate(n_bytes)
-        pages = mmap.mmap(file.fileno(), n_bytes)
-    return np.frombuffer(pages, dtype=dtype).reshape(shape)
+def _summary(errors: list[ClipError], n_clips: int) -> str:
+    shown = [f"{error.clip}: {error.reason}" for error in errors[:5]]
+    more = [f"and {len(errors) - 5} more"] if len(errors) > 5 else []
+    return "\n  ".join(
+        [
+            f"{len(errors)} of {n_clips} clips cannot be used and are NaN (see errors_):",
+            *shown,
+            *more,
+        ]
+    )

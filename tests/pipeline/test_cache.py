@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skemotion import MediaError
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
 from skemotion.decomposition import BSplineProjector, PartialTucker
-from skemotion.pipeline import ClipCache, ClipPipeline, _cache, _clips
+from skemotion.pipeline import ClipCache, ClipPipeline, _cache, _stacking
 from skemotion.video import HOG3D, VideoLoader
 
 CELLS = [(5, 5, 6), (5, 10, 6), (10, 10, 12)]
@@ -250,23 +250,27 @@ def test_changed_parameters_count_from_their_step_on(folder):
         read_calls()
 
 
-def test_names_of_steps_do_not_matter(folder):
+def keys_of(clip, steps):
+    return ClipCache("").keys(clip, [_cache.step_identity(step) for _, step in steps])
+
+
+def test_names_of_steps_do_not_matter():
     clip = videos(1)[0]
-    keys = ClipCache(folder).keys(clip, see().steps)
+    keys = keys_of(clip, see().steps)
     assert len(set(keys)) == 2
-    assert ClipCache(folder).keys(clip, [("a", see()[0]), ("b", see()[1])]) == keys
-    assert ClipCache(folder).keys(clip, see().steps[:1]) == keys[:1]
-    assert ClipCache(folder).keys(clip, see().steps[1:])[0] not in keys
-    assert not set(ClipCache(folder).keys(clip + 1, see().steps)) & set(keys)
+    assert keys_of(clip, [("a", see()[0]), ("b", see()[1])]) == keys
+    assert keys_of(clip, see().steps[:1]) == keys[:1]
+    assert keys_of(clip, see().steps[1:])[0] not in keys
+    assert not set(keys_of(clip + 1, see().steps)) & set(keys)
 
 
-def test_another_version_of_the_package_starts_anew(folder, monkeypatch):
+def test_another_version_of_the_package_starts_anew(monkeypatch):
     class_of_the_package, subclass = [("hog", HOG3D())], [("hog", Hog())]
     clip = videos(1)[0]
-    keys = [ClipCache(folder).keys(clip, steps) for steps in (class_of_the_package, subclass)]
+    keys = [keys_of(clip, steps) for steps in (class_of_the_package, subclass)]
     monkeypatch.setattr(_cache, "_own_code", lambda: "another")
     _cache._code.cache_clear()
-    others = [ClipCache(folder).keys(clip, steps) for steps in (class_of_the_package, subclass)]
+    others = [keys_of(clip, steps) for steps in (class_of_the_package, subclass)]
     _cache._code.cache_clear()
     assert all(one != other for one, other in zip(keys, others, strict=True))
 
@@ -502,7 +506,7 @@ def test_large_results_are_mapped(folder, monkeypatch, n_jobs):
     X = np.arange(6.0).reshape(2, 3)
     in_memory = times(folder, 2.0, n_jobs=n_jobs).transform(X)
     assert in_memory.base is None
-    monkeypatch.setattr(_clips, "_MAPPED_BYTES", X.nbytes)
+    monkeypatch.setattr(_stacking, "MAPPED_BYTES", X.nbytes)
     for _ in range(2):
         mapped = times(folder, 2.0, n_jobs=n_jobs).transform(X)
         assert mapped.base is not None

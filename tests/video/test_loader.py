@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 
 from skemotion import MediaError
+from skemotion._media import decoding_threads, open_stream
 from skemotion.video import VideoLoader, decode_clip
 
 WITHOUT_PICTURE = "sample1.mov"
@@ -116,8 +117,32 @@ def test_header_that_says_nothing_or_the_wrong_number_of_frames(moving, monkeypa
     honest = decode_clip(flash, 9, scale=1 / 2)
     assert np.abs(honest.astype(int) - reference(moving, 9, (30, 48))).mean() < 4
     for lie in (1, 5, 22, 24, 1000):
-        monkeypatch.setattr("skemotion.video._loader._count_frames", lambda source, lie=lie: lie)
+        monkeypatch.setattr("skemotion.video._decoding._count_frames", lambda source, lie=lie: lie)
         np.testing.assert_array_equal(decode_clip(flash, 9, scale=1 / 2), honest)
+
+
+def test_every_so_many_frames(moving, encoded):
+    loader = VideoLoader(step=5, size=(30, 48))
+    from_file, from_memory = loader.fit_transform([encoded, moving[:11]])
+    assert from_file.shape == (5, 30, 48)
+    assert np.abs(from_file.astype(int) - reference(moving[::5], 5, (30, 48))).max() <= 3
+    np.testing.assert_array_equal(
+        from_memory, VideoLoader(3, size=(30, 48)).transform([moving[:11:5]])[0]
+    )
+    stacked = np.stack([moving, moving])
+    assert loader.fit_transform(stacked).shape == (2, 5, 30, 48)
+    table = moving[:, 10, 10:13].T
+    np.testing.assert_array_equal(loader.fit_transform(table), table[:, ::5])
+    assert list(loader.get_feature_names_out()) == [f"frame{t:03d}" for t in range(0, 23, 5)]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_the_number_of_threads_makes_no_difference(encoded, n_threads):
+    expected = decode_clip(encoded)
+    with decoding_threads(n_threads):
+        with open_stream(encoded, "video") as (_, stream):
+            assert stream.codec_context.thread_count == n_threads
+        np.testing.assert_array_equal(decode_clip(encoded), expected)
 
 
 def test_real_clips(shared_data):

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skemotion.video._shrink import shrink
+from skemotion.video._resampling import shrink
 
 
 def sides(largest):

@@ -1,0 +1,241 @@
+"""Sending clips through steps, by any number of workers, some of which may die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from sklearn import config_context
+from sklearn.utils import _safe_indexing
+
+from .._media import MediaError, decoding_threads
+from ._cache import ClipCache, step_identity
+
+Step = tuple[str, Any]
+
+
+class Failure(NamedTuple):
+    """What came of a clip that a step could not work on."""
+
+    step: str
+    error: Exception
+
+
+class Job(NamedTuple):
+    """What is done with each clip: all that a worker needs beside the clip."""
+
+    steps: list[Step]
+    identities: list[str]
+    cache: ClipCache | None
+    n_threads: int
+
+    @classmethod
+    def of(cls, steps: list[Step], cache: ClipCache | None, n_workers: int) -> Job:
+        """Make a job for so many workers, who share the cores."""
+        # The same for all clips: told once.
+        identities = [step_identity(step) for _, step in steps] if cache is not None else []
+        return cls(steps, identities, cache, max(1, joblib.cpu_count() // n_workers))
+
+    def run(self, batch: Any, name: str) -> Any:
+        """Send a batch of one clip through the steps behind the last one whose result is kept.
+
+        Parameters
+        ----------
+        batch : ndarray or list
+            One row.
+        name : str
+            What to call it in an error.
+
+        Returns
+        -------
+        result : ndarray or Failure
+            Of one row. Each step's is kept where there is a cache.
+        """
+        try:
+            keys = self._keys(batch)
+        except MediaError as error:
+            return Failure(self.steps[0][0], error)
+        start = 0
+        for position in reversed(range(len(self.steps))):
+            kept = self._kept(keys[position])
+            if kept is not None:
+                batch, start = kept, position + 1
+                break
+        for position in range(start, len(self.steps)):
+            batch = self._run_step(position, batch, name, keys[position])
+            if isinstance(batch, Failure):
+                break
+        return batch
+
+    def each(self, batch: Any, name: str) -> Iterator[Any]:
+        """Give what each of the steps turns a batch of one clip into, up to a failure."""
+        try:
+            keys = self._keys(batch)
+        except MediaError as error:
+            yield Failure(self.steps[0][0], error)
+            return
+        for position, key in enumerate(keys):
+            kept = self._kept(key)
+            batch = self._run_step(position, batch, name, key) if kept is None else kept
+            yield batch
+            if isinstance(batch, Failure):
+                return
+
+    def _run_step(self, position: int, batch: Any, name: str, key: str) -> Any:
+        step, stage = self.steps[position]
+        try:
+            # Between steps there are arrays, whatever containers the user wants at the end.
+            with config_context(transform_output="default"), decoding_threads(self.n_threads):
+                result = stage.transform(batch)
+        except MediaError as error:  # names the file already
+            return Failure(step, error)
+        except ValueError as error:
+            told = ValueError(f"{name}: step {step!r} failed: {error}")
+            told.__cause__ = error
+            return Failure(step, told)
+        except Exception as error:
+            error.add_note(f"In step {step!r} for {name}.")
+            return Failure(step, error)
+        if self.cache is not None:
+            self.cache.put(key, result)
+        return result
+
+    def _kept(self, key: str) -> Any:
+        return None if self.cache is None else self.cache.get(key)
+
+    def _keys(self, batch: Any) -> list[str]:
+        if self.cache is None:
+            return [""] * len(self.steps)
+        if not (isinstance(batch, np.ndarray) and batch.dtype == object):
+            return self.cache.keys(np.asarray(batch), self.identities)
+        # A row of a column is a clip, a row of a table all its variants.
+        clip = batch[0] if batch.ndim == 1 else list(batch[0])
+        return self.cache.keys(clip, self.identities)
+
+
+def run_clips(
+    job: Job, X: Any, names: list[str], n_jobs: int | None, *, prefer: str, stop: list[Any]
+) -> Iterator[Any]:
+    """Give what becomes of each clip, in order.
+
+    A worker process that dies, as in a decoder that crashes, takes the results of all workers
+    along. The clips that may have been under way are then sent through one by one, each in a
+    process of its own, until the one that does it is found.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    X : ndarray or list
+        Clips, row by row.
+    names : list of str
+        What to call them in errors.
+    n_jobs : int or None
+        Workers.
+    prefer : {"threads", "processes"}
+        What workers are, where the user's `joblib.parallel_config` does not say.
+    stop : list
+        Once there is something in it, no more clips are handed out.
+
+    Yields
+    ------
+    result : ndarray or Failure
+    """
+    done = 0
+    n_workers = joblib.effective_n_jobs(n_jobs)
+    while done < len(names) and not stop:
+        parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator")
+        tasks = (
+            delayed(job.run)(_safe_indexing(X, [row]), names[row])
+            for row in range(done, len(names))
+            if not stop
+        )
+        try:
+            for result in parallel(tasks):
+                done += 1
+                yield result
+            return
+        except BrokenProcessPool:
+            # joblib hands out up to two clips per worker, and then one for each that is done.
+            for row in range(done, min(done + 2 * n_workers, len(names))):
+                result = _run_alone(job, _safe_indexing(X, [row]), names[row])
+                done += 1
+                yield result
+                if isinstance(result, Failure) and result.step == CRASHED:
+                    break
+
+
+CRASHED = "(crashed)"
+
+
+def _run_alone(job: Job, batch: Any, name: str) -> Any:
+    """Run one clip in a process of its own, whose death is the clip's failure."""
+    with ProcessPoolExecutor(max_workers=1) as executor:
+        try:
+            return executor.submit(job.run, batch, name).result()
+        except BrokenProcessPool as death:
+            error = MediaError(
+                f"{name}: expected a clip, found one in which the decoder or a step crashes and "
+                "takes its process along. Leave the clip out, or make or download it again."
+            )
+            error.__cause__ = death
+            return Failure(CRASHED, error)
+
+
+class ClipError(NamedTuple):
+    """A clip that could not be used."""
+
+    row: int
+    clip: str
+    step: str
+    reason: str
+
+
+# What no clip can cause: a mistake in a step, or a package that is not there.
+_MISTAKES = (TypeError, AttributeError, NameError, ImportError)
+
+
+def sift(
+    results: Iterable[Any],
+    clips: list[str],
+    on_error: str,
+    errors: list[ClipError],
+    stop: list[Any],
+) -> Iterator[Any]:
+    """Give results, and note failures or raise the first.
+
+    Nothing more is handed out after a failure that is raised, and it is raised once all workers
+    are done: one that were left behind in a decoder could bring down the interpreter at its end.
+
+    Parameters
+    ----------
+    results : iterable of ndarray or Failure
+        From `run_clips`.
+    clips : list of str
+        What to call them in `errors`.
+    on_error : {"raise", "nan"}
+        Whether failures are raised or noted.
+    errors : list of ClipError
+        Added to.
+    stop : list
+        Added to when a failure is to be raised.
+
+    Yields
+    ------
+    result : ndarray or Failure
+    """
+    for row, result in enumerate(results):
+        if isinstance(result, Failure):
+            if on_error == "raise" or isinstance(result.error, _MISTAKES):
+                stop.append(result)
+            else:
+                reason = str(result.error) or type(result.error).__name__
+                errors.append(ClipError(row, clips[row], result.step, reason))
+        if not stop:
+            yield result
+    if stop:
+        raise stop[0].error

@@ -1,0 +1,113 @@
+"""Putting what clips turn into side by side."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._validation import object_array
+from ._running import Failure
+
+# Results from this size on are mapped from disk where there is a folder to put them.
+MAPPED_BYTES = 2**26
+
+
+def stack(
+    results: Iterable[Any], names: list[str], folder: str | os.PathLike[str] | None
+) -> NDArray[Any]:
+    """Put the clips' results into one array, allotted once, as they come in.
+
+    Parameters
+    ----------
+    results : iterable of ndarray or Failure
+        One row each, of one shape.
+    names : list of str
+        The clips' names, for errors.
+    folder : path-like or None
+        Where a large array is mapped from; None holds it in memory.
+
+    Returns
+    -------
+    stacked : ndarray of shape (n_clips, ...)
+        Failures are NaN. An object array where the results are.
+
+    Raises
+    ------
+    ValueError
+        If the results differ in shape, or there is none, or no NaN to stand for a failure.
+    """
+    failed: list[tuple[int, Failure]] = []
+    rows: list[Any] = []
+    first = None
+    stacked: NDArray[Any] = np.empty(0)
+    for row, result in enumerate(results):
+        if isinstance(result, Failure):
+            failed.append((row, result))
+            rows.append(None)
+            continue
+        if first is None:
+            first, first_name = result, names[row]
+            if first.dtype != object:
+                stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
+        if first.dtype == object:
+            rows.append(result[0])
+            continue
+        if result.shape != first.shape:
+            raise ValueError(
+                f"Clips come out in different shapes: {first_name} as {first.shape[1:]}, "
+                f"{names[row]} as {result.shape[1:]}. Bring them to one shape, for example with "
+                "VideoLoader(size=(height, width))."
+            )
+        stacked[row] = result[0]
+    if first is None:
+        raise ValueError(
+            f"None of the {len(names)} clips can be used. The first: {failed[0][1].error}"
+        ) from failed[0][1].error
+    for row, failure in failed:
+        if first.dtype == object:
+            rows[row] = _nothing_like(first[0], failure)
+        else:
+            stacked[row] = _nothing_like(first[0], failure)
+    if first.dtype != object:
+        return stacked
+    return np.stack(rows) if first.ndim > 1 else object_array(rows)
+
+
+def _nothing_like(result: NDArray[Any], failure: Failure) -> NDArray[Any]:
+    """Give NaN in the shape of a result, or of its shortest trajectory."""
+    if result.dtype == object:  # all variants of a clip
+        return object_array([_nothing_like(cell, failure) for cell in result])
+    if not np.issubdtype(result.dtype, np.floating):
+        raise ValueError(
+            f"A clip that cannot be used becomes NaN, which {result.dtype} has not. End the "
+            "ClipPipeline with a step that gives floating-point numbers, such as HOG3D."
+        ) from failure.error
+    return np.full(result.shape, np.nan, dtype=result.dtype)
+
+
+def _allot(
+    shape: tuple[int, ...], dtype: np.dtype[Any], folder: str | os.PathLike[str] | None
+) -> NDArray[Any]:
+    """Give an array in memory, or in a nameless file where there is a folder and it is large.
+
+    The file is gone with the array. Its pages are the system's to drop, so that a process's own
+    memory stays flat whatever the number of clips.
+    """
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if folder is None or n_bytes < MAPPED_BYTES:
+        return np.empty(shape, dtype=dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        # Taken now: with a disk that fills up later, writing to the pages would end the process.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
+        pages = mmap.mmap(file.fileno(), n_bytes)
+    return np.frombuffer(pages, dtype=dtype).reshape(shape)

@@ -1,0 +1,191 @@
+"""Decoding one clip into small frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .._media import MediaError, Source, clip_name, open_stream
+from ._luma import luma
+from ._resampling import blend, shrink
+
+
+def decode_clip(
+    source: Source,
+    n_frames: int = 50,
+    scale: float = 1 / 3,
+    size: tuple[int, int] | None = None,
+    color: str = "gray",
+    step: int | None = None,
+) -> NDArray[np.uint8]:
+    """Decode one clip into a number of small frames; see `VideoLoader`.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    n_frames : int, default=50
+        Frames in the result.
+    scale : float, default=1/3
+        Share of the clip's own height and width.
+    size : tuple of 2 int, default=None
+        Height and width, instead of `scale`.
+    color : {"gray", "rgb"}, default="gray"
+        Luma, or red, green and blue.
+    step : int, default=None
+        Keep every step-th frame, instead of `n_frames`.
+
+    Returns
+    -------
+    frames : ndarray of uint8, shape (n_frames, height, width[, 3])
+
+    Raises
+    ------
+    MediaError
+        If the clip is missing, damaged or without a picture.
+    """
+    if step is not None:
+        n_found, kept = _decode(source, lambda i: i % step == 0, scale, size, color)
+        _refuse_none(source, n_found)
+        return np.stack(list(kept.values()))
+    # Which frames are needed depends on how many there are, which a header may leave out or get
+    # wrong. Its word is taken first; where decoding finds another number, a second run has the
+    # right one. So no more frames are ever held than the result is made of.
+    n_found = _count_frames(source)
+    while True:
+        n_expected = n_found
+        wanted = {int(i) for row in _neighbours(n_expected, n_frames)[:2] for i in row}
+        n_found, kept = _decode(source, wanted.__contains__, scale, size, color)
+        _refuse_none(source, n_found)
+        if n_found == n_expected:
+            return _interpolate(kept.__getitem__, n_found, n_frames)
+
+
+def shrink_clip(
+    frames: NDArray[Any],
+    n_frames: int = 50,
+    scale: float = 1 / 3,
+    size: tuple[int, int] | None = None,
+    color: str = "gray",
+    step: int | None = None,
+) -> NDArray[Any]:
+    """Do with a clip in memory what `decode_clip` does with a file.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_clip_frames, height, width[, channel])
+        Grey or RGB frames, uint8 or float.
+    n_frames, scale, size, color, step
+        As for `decode_clip`.
+
+    Returns
+    -------
+    frames : ndarray of shape (n_frames, height, width[, 3])
+    """
+    grey = luma(frames)
+    if color == "gray":
+        frames = grey
+    elif frames.ndim == 3 or frames.shape[3] == 1:
+        frames = np.repeat(grey[..., np.newaxis], 3, axis=3)
+    if step is not None:
+        return np.stack([_shrink(frame, scale, size) for frame in frames[::step]])
+    return _interpolate(lambda i: _shrink(frames[i], scale, size), len(frames), n_frames)
+
+
+def interpolate(values: NDArray[Any], n_frames: int) -> NDArray[Any]:
+    """Interpolate along the first axis, linearly, to a number of frames."""
+    return _interpolate(values.__getitem__, len(values), n_frames)
+
+
+def _decode(
+    source: Source,
+    is_wanted: Callable[[int], bool],
+    scale: float,
+    size: tuple[int, int] | None,
+    color: str,
+) -> tuple[int, dict[int, NDArray[np.uint8]]]:
+    """Count the frames of a clip, and give small pictures of some of them."""
+    kept, n_found = {}, 0
+    with open_stream(source, "video") as (container, stream):
+        for frame in container.decode(stream):
+            if is_wanted(n_found):
+                kept[n_found] = _small_picture(frame, scale, size, color)
+            n_found += 1
+    return n_found, kept
+
+
+def _refuse_none(source: Source, n_found: int) -> None:
+    if n_found == 0:
+        raise MediaError(
+            f"{clip_name(source)}: expected a picture, found a video stream without a single "
+            "frame that can be decoded. Make or download the file again."
+        )
+
+
+def _count_frames(source: Source) -> int:
+    with open_stream(source, "video") as (container, stream):
+        return int(stream.frames) or sum(packet.size > 0 for packet in container.demux(stream))
+
+
+def _neighbours(
+    n_clip_frames: int, n_frames: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """For every frame of the result, give the two frames it lies between, and how far."""
+    position = np.linspace(0, max(n_clip_frames - 1, 0), n_frames)
+    left = np.floor(position).astype(np.intp)
+    right = np.minimum(left + 1, max(n_clip_frames - 1, 0))
+    return left, right, position - left
+
+
+def _interpolate(
+    frame: Callable[[int], NDArray[Any]], n_clip_frames: int, n_frames: int
+) -> NDArray[Any]:
+    left, right, share = _neighbours(n_clip_frames, n_frames)
+    first = np.asarray(frame(0))
+    result = np.empty((n_frames, *first.shape), dtype=first.dtype)
+    at, before, after = -1, first, first
+    for row in range(n_frames):
+        if left[row] != at:
+            at = left[row]
+            before, after = frame(at), frame(right[row])
+        blend(before, after, share[row], result[row])
+    return result
+
+
+# Planar formats that start with a plane of 8-bit luma: the grey picture is there already.
+_LUMA_FIRST = {"gray", "nv12", "nv21"} | {
+    f"yuv{j}{sampling}p"
+    for j in ("", "j")
+    for sampling in ("410", "411", "420", "422", "440", "444")
+}
+# Video luma of 16..235 stretched to 0..255.
+_STRETCH = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+
+def _small_picture(
+    frame: av.VideoFrame, scale: float, size: tuple[int, int] | None, color: str
+) -> NDArray[np.uint8]:
+    if color == "rgb":
+        return _shrink(frame.to_ndarray(format="rgb24"), scale, size)
+    name = frame.format.name
+    if name not in _LUMA_FIRST:
+        return _shrink(frame.to_ndarray(format="gray"), scale, size)
+    plane = frame.planes[0]
+    picture = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    picture = _shrink(picture[: frame.height, : frame.width], scale, size)
+    full_range = name == "gray" or name.startswith("yuvj") or frame.color_range == _FULL_RANGE
+    return picture if full_range else np.asarray(cv2.LUT(picture, _STRETCH))
+
+
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+def _shrink(picture: NDArray[Any], scale: float, size: tuple[int, int] | None) -> NDArray[Any]:
+    # The tiny amount keeps 3 * (1 / 3) and its like from being rounded down.
+    height, width = size or (max(int(n * scale + 1e-9), 1) for n in picture.shape[:2])
+    return shrink(picture, height, width)
