@@ -92,6 +92,7 @@ def check_clips(
     ndim: Sequence[int] | None = None,
     dtype: Sequence[DTypeLike] = FLOATS,
     axes: str = "",
+    allow_missing: bool = False,
 ) -> NDArray[Any]:
     """Check a numeric array of clips against what the stage takes and what it was fitted on.
 
@@ -109,6 +110,8 @@ def check_clips(
         What is kept; anything else becomes the first of them.
     axes : str, default=""
         The axes in words, for the error.
+    allow_missing : bool, default=False
+        Whether a clip may be missing, which is NaN throughout.
 
     Returns
     -------
@@ -125,7 +128,16 @@ def check_clips(
     elif len(getattr(X, "shape", ())) > 2 and not reset:
         # Before scikit-learn complains of a number of features, which says little of a clip.
         _check_shape(estimator, X.shape[1:])
-    X = validate_data(estimator, X, reset=reset, dtype=list(dtype), allow_nd=True)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=list(dtype),
+        allow_nd=True,
+        ensure_all_finite="allow-nan" if allow_missing else True,
+    )
+    if allow_missing:
+        _check_missing(estimator, X, reset=reset)
     if ndim is not None and X.ndim != 2 and X.ndim not in ndim:
         raise ValueError(
             f"{type(estimator).__name__} expected clips of shape {axes}, or one row of numbers per "
@@ -136,6 +148,30 @@ def check_clips(
     else:
         _check_shape(estimator, X.shape[1:])
     return X
+
+
+def missing_clips(X: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which clips of a checked array are missing, which is NaN throughout."""
+    first_value: tuple[Any, ...] = (slice(None), *[0] * (X.ndim - 1))
+    return np.isnan(X[first_value])
+
+
+def _check_missing(estimator: BaseEstimator, X: NDArray[Any], *, reset: bool) -> None:
+    """Refuse a clip that has some NaN and, at fit, clips of which all are missing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspects = np.isnan(X.sum(axis=tuple(range(1, X.ndim))))
+    for row in np.flatnonzero(suspects):
+        places = np.isnan(X[row])
+        if places.any() and not places.all():
+            raise ValueError(
+                f"Input X contains NaN: {type(estimator).__name__} takes a clip that is NaN "
+                f"throughout as a missing one, but the one in row {row} is NaN in part."
+            )
+    if reset and missing_clips(X).all():
+        raise ValueError(
+            f"Input X contains NaN alone: {type(estimator).__name__} needs one clip at least that "
+            "is not missing."
+        )
 
 
 def _stack(estimator: BaseEstimator, column: NDArray[Any]) -> NDArray[Any]:

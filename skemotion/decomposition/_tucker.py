@@ -19,10 +19,12 @@ from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
 from threadpoolctl import ThreadpoolController
 
-from .._validation import FLOATS, check_clips, check_input_names
+from .._validation import FLOATS, check_clips, check_input_names, missing_clips
 
 Rank = int | float | None
 Factor = NDArray[np.float64] | None
+
+_SHARE = float | np.floating  # the type of a rank that is a share of the energy
 
 # Clips are taken in blocks of about this many bytes (as float64), so that working memory stays
 # small beside the input, which may be mapped from disk.
@@ -126,7 +128,8 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, ...) or (n_clips, n_features)
-            Clips of one shape. A memory map is read block by block.
+            Clips of one shape. A memory map is read block by block. Clips that are missing, which
+            is NaN throughout, are left out.
         y : None
             Ignored.
 
@@ -134,7 +137,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         -------
         self : PartialTucker
         """
-        X = check_clips(self, X, reset=True)
+        X = check_clips(self, X, reset=True, allow_missing=True)
         ranks = _check_ranks(self.ranks, X.shape[1:])
         self.factors_, self.reconstruction_error_, self.n_iter_ = partial_tucker(
             X, ranks, self.tol, self.max_iter
@@ -151,7 +154,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, ...) or (n_clips, n_features)
-            Clips of the shape at fit.
+            Clips of the shape at fit; what is NaN throughout stays NaN.
 
         Returns
         -------
@@ -160,9 +163,11 @@ class PartialTucker(TransformerMixin, BaseEstimator):
             float32 clips, else float64.
         """
         check_is_fitted(self)
-        X = check_clips(self, X, reset=False)
+        X = check_clips(self, X, reset=False, allow_missing=True)
         cores = _project(X, self.factors_, range(len(self.factors_)))
-        return cores.reshape(len(X), -1).astype(X.dtype, copy=False)
+        cores = cores.reshape(len(X), -1).astype(X.dtype, copy=False)
+        cores[missing_clips(X)] = np.nan
+        return cores
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
         """Rebuild clips from their cores.
@@ -239,8 +244,12 @@ def partial_tucker(
         Relative.
     n_iter : int
     """
-    energy = sum(float(np.vdot(block, block)) for block in _blocks(clips))
     reduced = [axis for axis, rank in enumerate(ranks) if rank is not None]
+    # The first axis' factor is replaced before it is ever used; only a share of its energy makes
+    # its spectrum worth knowing.
+    known = [axis for axis in reduced if axis > reduced[0] or isinstance(ranks[axis], _SHARE)]
+    grams = dict(zip(known, _grams(clips, known), strict=True))
+    energy = float(np.trace(grams[known[-1]])) if known else _energy(clips)
     if not reduced or not energy:
         eyes = [None if r is None else np.eye(n, _rank(r, np.ones(1))) for n, r in
                 zip(clips.shape[1:], ranks, strict=True)]  # fmt: skip
@@ -249,12 +258,10 @@ def partial_tucker(
     factors: list[Factor] = [None] * len(ranks)
     sizes: dict[int, int] = {}
     for axis in reduced:
-        # The first axis' factor is replaced before it is ever used; only a share of its energy
-        # makes its spectrum worth knowing.
-        if axis == reduced[0] and not isinstance(ranks[axis], float | np.floating):
+        if axis not in grams:
             sizes[axis] = _rank(ranks[axis], np.ones(1))
             continue
-        values, vectors = _spectrum(clips, axis)
+        values, vectors = _spectrum(grams[axis])
         sizes[axis] = _rank(ranks[axis], values)
         factors[axis] = vectors[:, : sizes[axis]]
 
@@ -264,7 +271,7 @@ def partial_tucker(
         """Replace the factors of axes, given clips that are projected on all the others'."""
         nonlocal kept
         if len(axes) == 1:
-            values, vectors = _spectrum(partial, axes[0])
+            values, vectors = _spectrum(*_grams(partial, axes))
             factors[axes[0]] = vectors[:, : sizes[axes[0]]]
             kept = float(values[: sizes[axes[0]]].sum())
             return
@@ -301,7 +308,7 @@ def _check_ranks(ranks: Any, lengths: tuple[int, ...]) -> list[Rank]:
         )
     for axis, (rank, length) in enumerate(zip(each, lengths, strict=True)):
         whole = isinstance(rank, int | np.integer) and not isinstance(rank, bool)
-        share = isinstance(rank, float | np.floating) and 0 < rank < 1
+        share = isinstance(rank, _SHARE) and 0 < rank < 1
         if not (rank is None or share or (whole and 1 <= rank <= length)):
             raise ValueError(
                 f"ranks[{axis}] must be a whole number from 1 to {length} (the length of the "
@@ -312,7 +319,7 @@ def _check_ranks(ranks: Any, lengths: tuple[int, ...]) -> list[Rank]:
 
 def _rank(rank: Rank, values: NDArray[np.float64]) -> int:
     """Turn a share of the energy into a number of components."""
-    if not isinstance(rank, float | np.floating):
+    if not isinstance(rank, _SHARE):
         return int(rank or 0)
     shares = np.cumsum(values) / values.sum()
     return min(int(np.searchsorted(shares, rank - 1e-12)) + 1, len(values))
@@ -321,16 +328,32 @@ def _rank(rank: Rank, values: NDArray[np.float64]) -> int:
 def _blocks(clips: NDArray[Any]) -> Iterator[NDArray[Any]]:
     step = max(1, _BLOCK_BYTES // max(8 * math.prod(clips.shape[1:]), 1))
     for start in range(0, len(clips), step):
-        yield np.asarray(clips[start : start + step], dtype=np.float64)
+        block = np.asarray(clips[start : start + step])
+        missing = missing_clips(block)
+        if missing.any():
+            # A clip of zeros adds nothing to any sum.
+            block = block.copy()
+            block[missing] = 0
+        yield block
 
 
-def _spectrum(clips: NDArray[Any], axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the eigenvalues and -vectors of an axis' Gram matrix, largest first."""
-    length = clips.shape[axis + 1]
-    gram = np.zeros((length, length))
-    for block in _blocks(clips):
-        unfolded = np.moveaxis(block, axis + 1, 0).reshape(length, -1)
-        gram += unfolded @ unfolded.T
+def _energy(clips: NDArray[Any]) -> float:
+    return sum(float(np.vdot(b, b)) for b in (b.astype(np.float64) for b in _blocks(clips)))
+
+
+def _grams(clips: NDArray[Any], axes: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Give the Gram matrix of the unfolding along each of some axes, in one pass."""
+    grams = [np.zeros((clips.shape[axis + 1],) * 2) for axis in axes]
+    for block in _blocks(clips) if axes else ():
+        exact = block.astype(np.float64, copy=False)
+        for axis, gram in zip(axes, grams, strict=True):
+            unfolded = np.moveaxis(exact, axis + 1, 0).reshape(len(gram), -1)
+            gram += unfolded @ unfolded.T
+    return grams
+
+
+def _spectrum(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the eigenvalues and -vectors of a Gram matrix, largest first."""
     # A second thread gains nothing on matrices of this size, and on a busy machine waits for a core
     # at each of thousands of steps.
     with _blas().limit(limits=1, user_api="blas"):
@@ -344,12 +367,15 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _project(
-    clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int]
-) -> NDArray[np.float64]:
+def _project(clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int]) -> NDArray[Any]:
     """Multiply clips by the factors of some axes, the strongest reduction first."""
+    # In the clips' own precision; what is summed over clips is summed in float64.
     order = sorted(
-        ((axis + 1, factor) for axis in axes if (factor := factors[axis]) is not None),
+        (
+            (axis + 1, factor.astype(clips.dtype))
+            for axis in axes
+            if (factor := factors[axis]) is not None
+        ),
         key=lambda pair: pair[1].shape[1] / pair[1].shape[0],
     )
     return np.concatenate(

@@ -155,9 +155,36 @@ def test_float_type_is_kept(dtype):
     tucker = PartialTucker((3, 3)).fit(clips)
     cores = tucker.transform(clips)
     assert cores.dtype == tucker.inverse_transform(cores).dtype == dtype
-    # Sums are in double precision for both.
+    # Sums over clips are in double precision for both.
     exact = PartialTucker((3, 3)).fit(clips.astype(float))
-    assert tucker.reconstruction_error_ == exact.reconstruction_error_
+    assert tucker.reconstruction_error_ == pytest.approx(exact.reconstruction_error_, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_missing_clips_are_left_out_and_stay_missing(dtype):
+    clips = stack((10, 6, 7), (3, 3), 0.2).astype(dtype)
+    gone = clips.copy()
+    gone[[0, 4]] = np.nan
+    there = np.setdiff1d(np.arange(10), [0, 4])
+    expected = PartialTucker((3, 0.9)).fit(clips[there])
+    tucker = PartialTucker((3, 0.9)).fit(gone)
+    assert tucker.reconstruction_error_ == pytest.approx(expected.reconstruction_error_, abs=1e-6)
+    cores = tucker.transform(gone)
+    assert np.isnan(cores[[0, 4]]).all()
+    np.testing.assert_allclose(cores[there], expected.transform(clips[there]), atol=1e-4)
+    assert np.isnan(gone[0]).all()  # the input is left as it is
+    assert np.isnan(tucker.transform(gone[:1])).all()
+
+
+def test_clips_with_some_nan_and_none_that_is_there_are_refused():
+    clips = np.ones((4, 3, 3))
+    clips[2, 1, 0] = np.nan
+    with pytest.raises(ValueError, match="row 2 is NaN in part"):
+        PartialTucker(1).fit(clips)
+    with pytest.raises(ValueError, match="row 2 is NaN in part"):
+        PartialTucker(1).fit(np.ones((4, 3, 3))).transform(clips)
+    with pytest.raises(ValueError, match="needs one clip at least"):
+        PartialTucker(1).fit(np.full((4, 3, 3), np.nan))
 
 
 def test_a_memory_map_is_not_copied(tmp_path):
