@@ -22,7 +22,7 @@ def main() -> None:
     options = parser.parse_args()
 
     corpus = load_corpus(options.corpus, naming=options.naming)
-    model, results = run_clip_stages(
+    model, results, _ = run_clip_stages(
         make_emotion_pipeline(options.modality, n_jobs=-1, verbose=True), corpus.data
     )
     for name, changes in {"scaled": {}, "not scaled": {"scale": "passthrough"}}.items():

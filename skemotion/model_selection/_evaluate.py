@@ -89,7 +89,7 @@ def evaluate(
             "The actor-disjoint protocol needs clips of at least two actors, found one. Add "
             "actors, or ask for the same-actor protocol alone (--protocol same-actor)."
         )
-    model, X = run_clip_stages(model, X)
+    model, X, _ = run_clip_stages(model, X)
     evaluations = []
     for protocol in protocols:
         splitter = (

@@ -160,7 +160,7 @@ class ClipCache:
 
 
 def step_identity(step: Any) -> str:
-    """Hash what decides a step's result: its class, parameters and code.
+    """Hash what decides a step's result: its class, parameters, code, and what it says itself.
 
     Parameters
     ----------
@@ -172,7 +172,9 @@ def step_identity(step: Any) -> str:
     identity : str
     """
     parameters = {name: _told(value) for name, value in step.get_params(deep=False).items()}
-    return str(joblib.hash((_definition(type(step)), parameters)))
+    # A stage may depend on files besides, such as a network's.
+    more = step._identity() if hasattr(step, "_identity") else None
+    return str(joblib.hash((_definition(type(step)), parameters, more)))
 
 
 def _told(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from itertools import islice
 from numbers import Integral
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from .._media import clip_name
 from .._validation import clip_column, frames_only_tables
 from ._cache import ClipCache
 from ._running import ClipError, Failure, Job, Step, run_clips, sift
-from ._stacking import stack
+from ._stacking import emptied, stack
 
 
 class UnusableClipWarning(UserWarning):
@@ -173,7 +174,12 @@ class ClipPipeline(TransformerMixin, Pipeline):
             # A bar that is written into a log should not fill it.
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
-        stacked = stack(sift(results, names, self.on_error, errors, stop), names, self.memory)
+        stacked = stack(
+            sift(results, names, self.on_error, errors, stop),
+            names,
+            self.memory,
+            getattr(self, "_example", None),
+        )
         self.errors_ = errors
         if errors:
             warnings.warn(_summary(errors, n_clips), UnusableClipWarning, stacklevel=2)
@@ -247,20 +253,24 @@ class ClipPipeline(TransformerMixin, Pipeline):
 
     def _fit_following(self, steps: list[Step], job: Job, X: Any) -> None:
         """Fit all steps but the first on what the steps before make of the first usable clip."""
-        # The last step has none behind it.
-        job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
+        if self.on_error == "raise":  # the last step has none behind it
+            job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
         result: Any = None
         for row in range(_num_samples(X)):
-            results = job.each(_safe_indexing(X, [row]), _row_name(X, row))
-            for (_, following), result in zip(steps[1:], results, strict=False):
+            following = iter(steps[1:])
+            for result in job.each(_safe_indexing(X, [row]), _row_name(X, row)):
                 if isinstance(result, Failure):
                     break
-                following.fit(result)
+                for _, step in islice(following, 1):
+                    step.fit(result)
             if not isinstance(result, Failure):
-                return
+                break
             if self.on_error == "raise":
                 raise result.error
-        raise ValueError(f"None of the clips can be used. The last: {result.error}")
+        else:
+            raise ValueError(f"None of the clips can be used. The last: {result.error}")
+        if self.on_error == "nan":
+            self._example = emptied(result)
 
     def _cache(self) -> ClipCache | None:
         return None if self.memory is None else ClipCache(self.memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,11 +18,16 @@ from ._clips import ClipPipeline
 
 
 @validate_params(
-    {"modality": [StrOptions({"both", "video", "audio"})]}, prefer_skip_nested_validation=True
+    {
+        "modality": [StrOptions({"both", "video", "audio"})],
+        "missing": [StrOptions({"raise", "impute"})],
+    },
+    prefer_skip_nested_validation=True,
 )
 def make_emotion_pipeline(
     modality: str = "both",
     *,
+    missing: str = "raise",
     memory: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     verbose: bool = False,
@@ -36,6 +42,10 @@ def make_emotion_pipeline(
     ----------
     modality : {"both", "video", "audio"}, default="both"
         The columns to use.
+    missing : {"raise", "impute"}, default="raise"
+        What to do about a clip that cannot be read, or is not there (an empty cell in its column):
+        raise an error, or take the training clips' mean for what it would have given, so that the
+        other modality decides. An `UnusableClipWarning` tells which clips that were.
     memory : path-like, default=None
         Folder in which the results of the per-clip stages are kept; see `ClipPipeline`.
     n_jobs : int, default=None
@@ -76,6 +86,7 @@ def make_emotion_pipeline(
             [("load", VideoLoader()), ("hog3d", HOG3D())],
             memory=memory,
             n_jobs=n_jobs,
+            on_error="raise" if missing == "raise" else "nan",
             verbose=verbose,
         ),
         "audio": ClipPipeline(
@@ -87,6 +98,7 @@ def make_emotion_pipeline(
             ],
             memory=memory,
             n_jobs=n_jobs,
+            on_error="raise" if missing == "raise" else "nan",
             verbose=verbose,
         ),
     }
@@ -106,6 +118,8 @@ def make_emotion_pipeline(
         max_iter=1000,
         random_state=42,
     )
-    return Pipeline(
-        [("features", features), ("scale", StandardScaler()), ("classifier", classifier)]
-    )
+    steps = [("features", features), ("scale", StandardScaler()), ("classifier", classifier)]
+    if missing == "impute":
+        # Columns that no training clip has are kept, as zeros: the others decide.
+        steps.insert(1, ("impute", SimpleImputer(keep_empty_features=True)))
+    return Pipeline(steps)

@@ -20,7 +20,10 @@ MAPPED_BYTES = 2**26
 
 
 def stack(
-    results: Iterable[Any], names: list[str], folder: str | os.PathLike[str] | None
+    results: Iterable[Any],
+    names: list[str],
+    folder: str | os.PathLike[str] | None,
+    example: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Put the clips' results into one array, allotted once, as they come in.
 
@@ -32,6 +35,8 @@ def stack(
         The clips' names, for errors.
     folder : path-like or None
         Where a large array is mapped from; None holds it in memory.
+    example : ndarray, default=None
+        What a result looks like, in case that all are failures.
 
     Returns
     -------
@@ -67,29 +72,41 @@ def stack(
             )
         stacked[row] = result[0]
     if first is None:
-        raise ValueError(
-            f"None of the {len(names)} clips can be used. The first: {failed[0][1].error}"
-        ) from failed[0][1].error
-    for row, failure in failed:
-        if first.dtype == object:
-            rows[row] = _nothing_like(first[0], failure)
-        else:
-            stacked[row] = _nothing_like(first[0], failure)
+        if example is None:
+            raise ValueError(
+                f"None of the {len(names)} clips can be used. The first: {failed[0][1].error}"
+            ) from failed[0][1].error
+        first = example
+        if first.dtype != object:
+            stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
     if first.dtype != object:
+        for row, failure in failed:
+            stacked[row] = _nothing(first.shape[1:], first.dtype, failure)
         return stacked
+    for row, failure in failed:
+        # Trajectories of the shortest length, one for each variant of the clip.
+        cells = [
+            _nothing((1, *cell.shape[1:]), cell.dtype, failure) for cell in np.ravel(first[:1])
+        ]
+        rows[row] = cells[0] if first.ndim == 1 else object_array(cells)
     return np.stack(rows) if first.ndim > 1 else object_array(rows)
 
 
-def _nothing_like(result: NDArray[Any], failure: Failure) -> NDArray[Any]:
-    """Give NaN in the shape of a result, or of its shortest trajectory."""
-    if result.dtype == object:  # all variants of a clip
-        return object_array([_nothing_like(cell, failure) for cell in result])
-    if not np.issubdtype(result.dtype, np.floating):
+def emptied(result: NDArray[Any]) -> NDArray[Any]:
+    """Keep of a clip's result what tells its shape and type, and none of its values."""
+    if result.dtype != object:
+        return result[:0].copy()
+    return object_array([cell[:0].copy() for cell in result.flat]).reshape(result.shape)
+
+
+def _nothing(shape: tuple[int, ...], dtype: np.dtype[Any], failure: Failure) -> NDArray[Any]:
+    """Give NaN, where there is one."""
+    if not np.issubdtype(dtype, np.floating):
         raise ValueError(
-            f"A clip that cannot be used becomes NaN, which {result.dtype} has not. End the "
+            f"A clip that cannot be used becomes NaN, which {dtype} has not. End the "
             "ClipPipeline with a step that gives floating-point numbers, such as HOG3D."
         ) from failure.error
-    return np.full(result.shape, np.nan, dtype=result.dtype)
+    return np.full(shape, np.nan, dtype=dtype)
 
 
 def _allot(

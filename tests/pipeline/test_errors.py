@@ -110,6 +110,15 @@ def test_mistakes_are_raised_whatever_the_policy():
     assert error.value.__notes__ == ["In step 'strict' for clip 2."]
 
 
+def test_a_fitted_pipeline_knows_what_all_nan_looks_like(tmp_path):
+    pipeline = see().fit(clips(2))
+    with pytest.warns(UnusableClipWarning, match="1 of 1"):
+        result = pipeline.transform([tmp_path / "gone.mp4"])
+    assert result.shape == (1, 1, 2, 2, 9, 2)
+    assert result.dtype == np.float32
+    assert np.isnan(result).all()
+
+
 def test_missing_clips_are_nan():
     column = pd.Series([*clips(2), None], dtype=object)
     with pytest.warns(UnusableClipWarning, match="missing"):

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from skemotion import MediaError
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
 from skemotion.decomposition import BSplineProjector, PartialTucker
-from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
+from skemotion.pipeline import ClipPipeline, UnusableClipWarning, make_emotion_pipeline
 from skemotion.video import HOG3D, VideoLoader
 
 
@@ -43,9 +43,9 @@ def corpus():
     return X, moods, np.repeat([1, 2], 4)
 
 
-def quick(modality):
+def quick(modality, **settings):
     """Make the recipe small enough to be fitted many times."""
-    model = make_emotion_pipeline(modality)
+    model = make_emotion_pipeline(modality, **settings)
     parameters = {
         "features__video__clips__load__n_frames": 20,
         "features__audio__clips__augment__pitch_steps": (4,),
@@ -209,3 +209,27 @@ def test_an_unreadable_clip_is_named(corpus, tmp_path):
     with pytest.raises(MediaError, match=re.escape(f"{bad}: expected")):
         quick("audio").fit(spoilt, y)
     assert (quick("video").fit(spoilt, y).predict(spoilt) == y).all()
+
+
+def test_missing_clips_can_be_imputed(corpus):
+    X, y, _ = corpus
+    gaps = X.astype(object)
+    gaps.loc[3, "audio"] = None
+    gaps.loc[[1, 6], "video"] = None
+    model = quick("both", missing="impute")
+    with pytest.warns(UnusableClipWarning, match="missing"):
+        model.fit(gaps, y)
+    # Where nothing is missing, it is the model that raises.
+    np.testing.assert_array_equal(
+        quick("both", missing="impute").fit(X, y).predict_proba(X),
+        quick("both").fit(X, y).predict_proba(X),
+    )
+    with pytest.warns(UnusableClipWarning):
+        assert (model.predict(gaps) == y).all()
+    # A single clip without one modality; and without any, which is told.
+    with pytest.warns(UnusableClipWarning):
+        assert model.predict(gaps.loc[[3]])[0] == y[3]
+    with pytest.warns(UnusableClipWarning):
+        assert model.predict(pd.DataFrame({"video": [None], "audio": [None]})).shape == (1,)
+    with pytest.raises(MediaError, match="missing"):
+        quick("both").fit(gaps, y)

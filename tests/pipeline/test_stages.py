@@ -8,7 +8,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skemotion.decomposition import PartialTucker
-from skemotion.pipeline import ClipPipeline, make_emotion_pipeline, run_clip_stages
+from skemotion.pipeline import (
+    ClipPipeline,
+    UnusableClipWarning,
+    join_clip_stages,
+    make_emotion_pipeline,
+    run_clip_stages,
+)
 from skemotion.video import HOG3D, VideoLoader
 
 RANKS = (1, 2, 2, 3, 1)
@@ -68,19 +74,24 @@ def test_the_rest_does_what_the_whole_does(clips, branches):
     model = make_pipeline(ColumnTransformer(branches), LogisticRegression())
     y = np.arange(8) % 2
     expected = clone(model).fit(clips, y)
-    rest, results = run_clip_stages(model, clips)
+    rest, results, errors = run_clip_stages(model, clips)
     assert list(results.index) == list(clips.index)
     rest.fit(results, y)
     np.testing.assert_array_equal(rest[:-1].transform(results), expected[:-1].transform(clips))
     np.testing.assert_array_equal(rest.predict_proba(results), expected.predict_proba(clips))
     assert not hasattr(model, "classes_")
+    assert errors == []
+    joined = join_clip_stages(model, rest, clips[:1])
+    np.testing.assert_array_equal(joined.predict_proba(clips), expected.predict_proba(clips))
+    assert str(joined[0].transformers_) == str(expected[0].transformers_)
+    assert repr(joined) == repr(expected)
 
 
 def test_every_clip_is_worked_on_once(clips, monkeypatch):
     calls = []
     described = HOG3D.transform
     monkeypatch.setattr(HOG3D, "transform", lambda self, X: calls.append(1) or described(self, X))
-    rest, results = run_clip_stages(
+    rest, results, _ = run_clip_stages(
         make_pipeline(ColumnTransformer([("a", tucker(), "video")]), LogisticRegression()), clips
     )
     assert len(calls) == 8
@@ -96,7 +107,7 @@ def test_trajectories_keep_their_lengths():
     branch = make_pipeline(halve, FunctionTransformer(lengths))
     model = make_pipeline(ColumnTransformer([("a", branch, "audio")]), LogisticRegression())
     for table in (X, X.iloc[[0, 2]]):  # of equal lengths, too
-        rest, results = run_clip_stages(model, table)
+        rest, results, _ = run_clip_stages(model, table)
         got = rest[:-1].fit_transform(results)
         np.testing.assert_array_equal(got, lengths(list(table["audio"])))
 
@@ -113,7 +124,7 @@ def test_trajectories_keep_their_lengths():
     ],
 )
 def test_other_models_are_given_back(clips, model):
-    rest, results = run_clip_stages(model, clips)
+    rest, results, _ = run_clip_stages(model, clips)
     assert results is clips
     assert repr(rest) == repr(model)
     assert rest is not model
@@ -122,7 +133,32 @@ def test_other_models_are_given_back(clips, model):
 def test_the_recipe_stays_what_it_was(clips):
     model = make_emotion_pipeline("video").set_params(features__video__clips__load__scale=1)
     before = repr(model)
-    rest, results = run_clip_stages(model, clips)
+    rest, results, _ = run_clip_stages(model, clips)
     assert repr(model) == before
     assert results["video__clips"].iloc[0].shape == (10, 4, 4, 9, 2)
     assert rest.get_params()["classifier__alpha"] == 0.07
+
+
+def test_clips_that_cannot_be_used_are_told_and_left_to_the_caller(clips, tmp_path):
+    clips = clips.copy()
+    clips.loc[12, "video"] = tmp_path / "gone.mp4"
+    y = np.arange(8) % 2
+    branch = make_pipeline(describe().set_params(on_error="nan"), PartialTucker(RANKS))
+    model = make_pipeline(ColumnTransformer([("a", branch, "video")]), LogisticRegression())
+    with pytest.warns(UnusableClipWarning):
+        rest, results, errors = run_clip_stages(model, clips)
+    assert [(error.row, error.step) for error in errors] == [(2, "load")]
+    usable = np.delete(np.arange(8), 2)
+    rest.fit(results.iloc[usable], y[usable])
+    joined = join_clip_stages(model, rest, clips[:1])
+    expected = clone(model).fit(clips.iloc[usable], y[usable])
+    np.testing.assert_array_equal(
+        joined.predict_proba(clips.iloc[usable]), expected.predict_proba(clips.iloc[usable])
+    )
+
+
+def test_a_model_without_clip_stages_is_joined_to_itself():
+    X, y = np.eye(4), [0, 1, 0, 1]
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    rest, results, _ = run_clip_stages(model, X)
+    assert join_clip_stages(model, rest.fit(results, y), X[:1]) is rest
