@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
@@ -20,7 +22,12 @@ from ._media import MediaError
 from ._model_file import load_model, save_model
 from .datasets import NAMINGS, load_corpus, make_ravdess
 from .model_selection import PROTOCOLS, Evaluation, evaluate
-from .pipeline import make_emotion_pipeline
+from .pipeline import (
+    UnusableClipWarning,
+    join_clip_stages,
+    make_emotion_pipeline,
+    run_clip_stages,
+)
 from .video import decode_clip
 
 _DESCRIPTION = "Recognise emotion in video and audio clips."
@@ -74,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     corpus.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
     corpus.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
     corpus.add_argument("--modality", choices=("both", "video", "audio"), default="both")
+    corpus.add_argument("--most-unusable", type=_share, default=0.1, metavar="SHARE",
+                        help="clips that cannot be used are left out, up to this share of all "
+                        "(default: %(default)s)")  # fmt: skip
+    corpus.add_argument("--cache", type=Path, metavar="FOLDER",
+                        help="keep what is made of each clip there, for later runs")  # fmt: skip
 
     demo = commands.add_parser(
         "demo", parents=[jobs], help="make a synthetic corpus and do everything on it"
@@ -113,6 +125,13 @@ def _number_of_workers(word: str) -> int:
     return n_jobs
 
 
+def _share(word: str) -> float:
+    share = float(word)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("a share lies between 0 and 1")
+    return share
+
+
 def _number_of_actors(word: str) -> int:
     n_actors = int(word)
     if n_actors < 2:
@@ -130,10 +149,10 @@ def _demo(options: argparse.Namespace) -> int:
     make_ravdess(corpus_path, n_actors=options.actors, n_jobs=options.jobs, verbose=True)
     corpus = load_corpus(corpus_path)
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
-    model = _new_model(corpus, "both", options.jobs)
-    _report(model, corpus, PROTOCOLS, options.jobs, options.out)
+    described = _describe(corpus, "both", options.jobs, most_unusable=0)
+    _report(described, PROTOCOLS, options.jobs, options.out)
     model_path = options.out / "model.skops"
-    _fit_and_save(model, corpus, "both", model_path)
+    _fit_and_save(described, "both", model_path)
     clip = corpus.data["video"].iloc[0]
     print(f"\nTry it:\n  skemotion predict {model_path} {clip}")
     return 0
@@ -146,8 +165,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         _check_folder(options.out)
         _import_figure()
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
-    _report(_new_model(corpus, options.modality, options.jobs), corpus, protocols, options.jobs,
-            options.out)  # fmt: skip
+    described = _describe(corpus, options.modality, options.jobs, options.most_unusable,
+                          options.cache)  # fmt: skip
+    _report(described, protocols, options.jobs, options.out)
     return 0
 
 
@@ -157,8 +177,9 @@ def _train(options: argparse.Namespace) -> int:
         raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
     _check_folder(options.out.absolute().parent)
     corpus = _load(options)
-    _fit_and_save(_new_model(corpus, options.modality, options.jobs), corpus, options.modality,
-                  options.out)  # fmt: skip
+    described = _describe(corpus, options.modality, options.jobs, options.most_unusable,
+                          options.cache)  # fmt: skip
+    _fit_and_save(described, options.modality, options.out)
     return 0
 
 
@@ -188,7 +209,7 @@ def _load(options: argparse.Namespace) -> Bunch:
     wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
     for column in wanted:
         missing = int(corpus.data[column].isna().sum())
-        if missing:
+        if missing > options.most_unusable * len(corpus.data):
             raise MediaError(
                 f"{options.corpus}: expected {column} for every recording, found none for "
                 f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
@@ -202,30 +223,77 @@ def _load(options: argparse.Namespace) -> Bunch:
     return corpus
 
 
-def _new_model(corpus: Bunch, modality: str, n_jobs: int) -> Pipeline:
-    model = make_emotion_pipeline(modality, n_jobs=n_jobs, verbose=True)
+class _Described(NamedTuple):
+    """A corpus of which the clip stages have been run."""
+
+    model: Pipeline  # the whole one, not fitted
+    rest: Pipeline  # what comes behind the clip stages, not fitted
+    results: pd.DataFrame  # of the usable clips
+    corpus: Bunch  # the usable clips
+    n_unusable: int
+
+
+def _describe(
+    corpus: Bunch,
+    modality: str,
+    n_jobs: int,
+    most_unusable: float,
+    cache: Path | None = None,
+) -> _Described:
+    model = make_emotion_pipeline(modality, memory=cache, n_jobs=n_jobs, verbose=True)
     if modality != "audio":
         # The first clip's size goes for all, so that the model takes clips of any size.
-        size = decode_clip(corpus.data["video"].iloc[0], n_frames=1).shape[1:]
-        model.set_params(features__video__clips__load__size=size)
-    return model
+        model.set_params(features__video__clips__load__size=_first_size(corpus.data["video"]))
+    tolerant = clone(model)
+    for name, _, _ in tolerant[0].transformers:
+        tolerant.set_params(**{f"features__{name}__clips__on_error": "nan"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusableClipWarning)  # told below
+        rest, results, errors = run_clip_stages(tolerant, corpus.data)
+    for error in errors:
+        _complain(ValueError(f"left out: {error.reason}"))
+    n_clips = len(corpus.data)
+    usable = np.setdiff1d(np.arange(n_clips), [error.row for error in errors])
+    n_unusable = n_clips - len(usable)
+    if n_unusable > most_unusable * n_clips:
+        raise ValueError(
+            f"{n_unusable} of {n_clips} clips cannot be used, and at most {most_unusable:.0%} may "
+            "be left out. Mend or remove them, or allow for more with --most-unusable."
+        )
+    kept = Bunch(
+        data=corpus.data.iloc[usable],
+        target=corpus.target[usable],
+        groups=corpus.groups[usable],
+        frame=corpus.frame.iloc[usable],
+    )
+    return _Described(model, rest, results.iloc[usable], kept, n_unusable)
 
 
-def _report(
-    model: Pipeline, corpus: Bunch, protocols: Sequence[str], n_jobs: int, out: Path | None
-) -> None:
+def _first_size(clips: pd.Series[Any]) -> tuple[int, ...]:
+    """Give height and width of the first clip that can be read, shrunk."""
+    reason = "no clip"
+    for clip in clips.dropna():
+        try:
+            return decode_clip(clip, n_frames=1).shape[1:]
+        except MediaError as error:
+            reason = str(error)
+    raise MediaError(f"None of the clips can be read. The last: {reason}")
+
+
+def _report(described: _Described, protocols: Sequence[str], n_jobs: int, out: Path | None) -> None:
     start = time.perf_counter()
     results = evaluate(
-        model,
-        corpus.data,
-        corpus.target,
-        corpus.groups,
+        described.rest,
+        described.results,
+        described.corpus.target,
+        described.corpus.groups,
         protocols=tuple(protocols),
         n_jobs=n_jobs,
     )
     for result in results:
         print(result, end="\n\n")
-    print(f"Evaluated in {time.perf_counter() - start:.0f} s.")
+    seconds = time.perf_counter() - start
+    print(f"Evaluated in {seconds:.0f} s{_left_out(described)}.")
     if out is not None:
         for result in results:
             print(f"Saved {_save_picture(result, out)}")
@@ -260,20 +328,33 @@ def _save_picture(result: Evaluation, folder: Path) -> Path:
     return path
 
 
-def _fit_and_save(model: Pipeline, corpus: Bunch, modality: str, path: Path) -> None:
-    print(f"Training on all {len(corpus.data)} clips", flush=True)
-    model.fit(corpus.data, corpus.target)
+def _fit_and_save(described: _Described, modality: str, path: Path) -> None:
+    corpus = described.corpus
+    print(f"Training on {len(corpus.data)} clips{_left_out(described)}", flush=True)
+    rest = described.rest.fit(described.results, corpus.target)
     # What is saved works on a clip at a time, on whatever machine.
-    for branch in model.named_steps["features"].named_transformers_.values():
-        if isinstance(branch, Pipeline):
-            branch.set_params(clips__n_jobs=None, clips__verbose=False)
+    model = clone(described.model)
+    for name, _, _ in model[0].transformers:
+        clips = f"features__{name}__clips__"
+        model.set_params(
+            **{f"{clips}memory": None, f"{clips}n_jobs": None, f"{clips}verbose": False}
+        )
+    model = join_clip_stages(model, rest, corpus.data.iloc[:1])
     about: dict[str, Any] = {
         "modality": modality,
         "classes": model.classes_.tolist(),
         "n_clips": len(corpus.data),
+        "n_unusable": described.n_unusable,
         "n_actors": len(set(corpus.groups.tolist())),
     }
     print(f"Saved {save_model(model, path, **about)}")
+
+
+def _left_out(described: _Described) -> str:
+    if not described.n_unusable:
+        return ""
+    n_clips = len(described.corpus.data) + described.n_unusable
+    return f"; {described.n_unusable} of {n_clips} clips could not be used and were left out"
 
 
 def _complain(error: Exception) -> None:

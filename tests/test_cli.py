@@ -7,6 +7,8 @@ import zipfile
 from functools import partial
 
 import cv2
+import numpy as np
+import pandas as pd
 import pytest
 
 import skemotion
@@ -95,7 +97,7 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
     command = ("train", corpus, "--modality", "audio", "--jobs", "1", "-o", path)
     status, out, errors = run(*command)
     assert (status, errors) == (0, [])
-    assert out == ["Training on all 8 clips", f"Saved {path}"]
+    assert out == ["Training on 8 clips", f"Saved {path}"]
     assert list(tmp_path.iterdir()) == [path]
     for modality in MODALITIES:
         model, about = load_model(models / f"{modality}.skops")
@@ -103,6 +105,7 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
             "modality": modality,
             "classes": ["happy", "sad"],
             "n_clips": 8,
+            "n_unusable": 0,
             "n_actors": 2,
         }
         # The fitted ones are what predicts; each clip comes alone.
@@ -252,9 +255,50 @@ def test_a_clip_that_cannot_be_read_is_named(corpus, run, command, modality, tmp
     bad = sorted(copy.glob(f"Actor_02/*.{suffix}"))[1]
     bad.write_bytes(b"torn")
     options = ["-o", tmp_path / "model.skops"] if command == "train" else []
-    result = run(command, copy, "--modality", modality, "--jobs", "1", *options)
-    assert_fails(result, f"{bad}: expected")
+    words = (command, copy, "--modality", modality, "--jobs", "1", *options)
+    status, _, errors = run(*words)
+    assert status == 1
+    assert len(errors) == 2
+    assert errors[0].startswith(f"skemotion: left out: {bad}: expected")
+    assert "1 of 8 clips cannot be used, and at most 10%" in errors[1]
+    assert "--most-unusable" in errors[1]
     assert sorted(tmp_path.iterdir()) == [copy]
+    status, out, errors = run(*words, "--most-unusable", "0.2")
+    assert status == 0
+    assert len(errors) == 1
+    assert sum("1 of 8 clips could not be used and were left out" in line for line in out) == 1
+
+
+def test_a_corpus_with_damaged_clips_is_trained_on_without_them(run, tmp_path):
+    corpus = make_small(
+        tmp_path / "corpus", n_actors=20, emotions=["neutral", "happy", "sad"], modalities=["full"],
+        n_jobs=2,
+    )  # fmt: skip
+    clips = sorted(corpus.rglob("*.mp4"))
+    assert len(clips) == 200
+    whole = clips[7].read_bytes()
+    damage = [
+        b"", b"torn", whole[:100], whole[: len(whole) // 2], whole[-2000:], b"\0" * 5000,
+        b"RIFF" + whole[4:], b"<html>Not found</html>", whole[:30] + b"?" * 3000, whole[:-500],
+    ]  # fmt: skip
+    bad = clips[5::20]
+    for clip, content in zip(bad, damage, strict=True):
+        clip.write_bytes(content)
+    words = ("--modality", "both", "--jobs", "2", "--cache", tmp_path / "cache")
+    status, out, errors = run("train", corpus, *words, "-o", tmp_path / "all.skops")
+    assert status == 0
+    told = [line for line in errors if "left out" in line]
+    for clip in bad:
+        assert any(f"left out: {clip}: expected" in line for line in told), clip
+    assert out[0] == "Training on 190 clips; 10 of 200 clips could not be used and were left out"
+    for clip in bad:
+        clip.unlink()
+    assert run("train", corpus, *words, "-o", tmp_path / "good.skops")[0] == 0
+    clips = pd.DataFrame({"video": clips[:5], "audio": clips[:5]}).map(str)
+    models = [load_model(tmp_path / f"{name}.skops")[0] for name in ("all", "good")]
+    np.testing.assert_array_equal(*(model.predict_proba(clips) for model in models))
+    for one, other in zip(*(model["classifier"].coefs_ for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_where_to_write_is_looked_at_before_the_work(corpus, run, tmp_path):
@@ -355,11 +399,12 @@ def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
     clips[1].write_bytes(clips[1].read_bytes()[:2000])
     done = subprocess.run(
         [sys.executable, "-m", "skemotion", "train", str(tmp_path), "--modality", "video", "-o",
-         str(tmp_path / "m.skops"), "--jobs", "4"],
+         str(tmp_path / "m.skops"), "--jobs", "2"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert f"skemotion: {clips[1]}" in done.stderr
+    assert f"skemotion: left out: {clips[1]}: expected" in done.stderr
+    assert "1 of 8 clips cannot be used" in done.stderr
     assert "terminate" not in done.stderr
     assert not (tmp_path / "m.skops").exists()
 
@@ -369,6 +414,7 @@ def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
     [
         (["demo", "--actors", "1"], "at least 2 actors"),
         (["evaluate", "x", "--jobs", "0"], "0 workers"),
+        (["evaluate", "x", "--most-unusable", "2"], "between 0 and 1"),
         (["evaluate", "x", "--jobs", "many"], "invalid _number_of_workers value"),
     ],
 )
