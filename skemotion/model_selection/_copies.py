@@ -1,0 +1,112 @@
+"""Telling files that are copies of each other, by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import fsspec
+
+from .._media import _UNREADABLE
+
+
+class _File(NamedTuple):
+    """A file on this machine, or a member of a zip archive, as it is now."""
+
+    path: str
+    member: str
+    size: int
+    changed: int  # ns, of the file or archive
+    checksum: int | None  # CRC-32, which an archive keeps
+
+    @property
+    def place(self) -> str:
+        return f"zip://{self.member}::{self.path}" if self.member else self.path
+
+
+def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Give files of one content one key.
+
+    Sizes are compared first, then checksums, which archives keep, and then the bytes themselves,
+    so that hardly any file of a corpus without copies is read.
+
+    Parameters
+    ----------
+    addresses : iterable of str
+        Paths, or addresses in fsspec's notation.
+
+    Returns
+    -------
+    keys : dict of str to str
+        Of each address, the place of the first file with this content; of an address that cannot
+        be read here, the address itself.
+    unread : list of str
+        Addresses that cannot be read, or not without fetching them from elsewhere.
+    """
+    keys, files, unread = {}, {}, []
+    for address in dict.fromkeys(addresses):
+        try:
+            files[address] = _find(address)
+            keys[address] = files[address].place
+        except _UNREADABLE:
+            keys[address] = address
+            unread.append(address)
+    traits: list[Callable[[_File], Hashable]] = [lambda file: file.size, _checksum, _digest]
+    groups = [list(files)]
+    for trait in traits:
+        parts = defaultdict(list)
+        for number, group in enumerate(groups):
+            for address in group:
+                try:
+                    parts[number, trait(files[address])].append(address)
+                except _UNREADABLE:
+                    unread.append(address)
+        groups = [part for part in parts.values() if len({keys[a] for a in part}) > 1]
+    for group in groups:
+        keys.update(dict.fromkeys(group, keys[group[0]]))
+    return keys, unread
+
+
+def _find(address: str) -> _File:
+    inner, _, outer = address.rpartition("::")
+    outer = outer.removeprefix("file://")
+    if "://" in outer or "::" in inner:
+        raise ValueError(f"{address}: not on this machine.")
+    path = os.path.realpath(outer)
+    status = Path(path).stat()
+    if not inner:
+        return _File(path, "", status.st_size, status.st_mtime_ns, None)
+    member = inner.removeprefix("zip://")
+    size, checksum = _members(path, status.st_size, status.st_mtime_ns)[member]
+    return _File(path, member, size, status.st_mtime_ns, checksum)
+
+
+# Splits of one corpus are audited one after the other: what did not change is read once.
+@lru_cache(maxsize=64)
+def _members(path: str, size: int, changed: int) -> dict[str, tuple[int, int]]:
+    with zipfile.ZipFile(path) as archive:
+        return {member.filename: (member.file_size, member.CRC) for member in archive.infolist()}
+
+
+@lru_cache(maxsize=2**16)
+def _checksum(file: _File) -> int:
+    if file.checksum is not None:
+        return file.checksum
+    checksum = 0
+    with Path(file.path).open("rb") as stream:
+        while block := stream.read(2**20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
+
+
+@lru_cache(maxsize=2**16)
+def _digest(file: _File) -> str:
+    with fsspec.open(file.place, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
