@@ -287,6 +287,7 @@ def _report(described: _Described, protocols: Sequence[str], n_jobs: int, out: P
         described.results,
         described.corpus.target,
         described.corpus.groups,
+        frame=described.corpus.data.join(described.corpus.frame),
         protocols=tuple(protocols),
         n_jobs=n_jobs,
     )

@@ -189,6 +189,9 @@ def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
     for word in ("accuracy", "mean recall"):
         assert len(re.findall(rf"  {word} +[0-9.]+%  \(no interval: too few actors", text)) == 2
     assert text.count("predicted") == 2
+    # What the splits let slip.
+    assert text.count("LEAK: The same actors are") == 1
+    assert text.count("note: The same sentences are") == 2
     pictures = [tmp_path / "new" / f"confusion-{name}.png" for name in cli.PROTOCOLS]
     assert sorted((tmp_path / "new").iterdir()) == sorted(pictures)
     for path in pictures:

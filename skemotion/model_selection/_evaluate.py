@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+import pandas as pd
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..pipeline import run_clip_stages
+from ._audit import audit_split
 from ._evaluation import Evaluation
+from ._leaks import Leak, LeakageWarning
 from ._split import WithinGroupShuffleSplit
 
 PROTOCOLS = ("same-actor", "actor-disjoint")
@@ -27,6 +33,7 @@ def evaluate(
     y: NDArray[Any],
     groups: NDArray[Any],
     *,
+    frame: pd.DataFrame | None = None,
     protocols: tuple[str, ...] = PROTOCOLS,
     n_jobs: int | None = None,
     random_state: int = 0,
@@ -42,13 +49,17 @@ def evaluate(
     ----------
     model : estimator
         Such as `make_emotion_pipeline` returns. The steps that work clip by clip are run once,
-        before the splits, as they learn nothing.
+        before the splits, as they learn nothing. One whose ``fit`` asks for ``groups`` by metadata
+        routing gets the training clips' actors.
     X : DataFrame or other table of length n_clips
         Clips.
     y : ndarray of shape (n_clips,)
         Emotions.
     groups : ndarray of shape (n_clips,)
         Actors.
+    frame : DataFrame, default=None
+        What is known of the clips, as `audit_split` takes it; the splits are then audited, and the
+        figures come with what was found.
     protocols : tuple of {"same-actor", "actor-disjoint"}, default=both
         The protocols, in this order.
     n_jobs : int, default=None
@@ -102,8 +113,9 @@ def evaluate(
         # threads of BLAS within each would only stand in the way.
         with threadpool_limits(1 if effective_n_jobs(n_jobs) > 1 else None, user_api="blas"):
             predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
-                delayed(_predict)(model, X, y, train, test) for train, test in splits
+                delayed(_predict)(model, X, y, groups, train, test) for train, test in splits
             )
+        leaks = {} if frame is None else _audit(frame, splits)
         tested = np.concatenate([test for _, test in splits])
         evaluations.append(
             Evaluation(
@@ -114,17 +126,33 @@ def evaluate(
                 labels=labels,
                 n_clips=len(y),
                 n_splits=len(splits),
+                leaks=tuple(leaks.values()),
             )
         )
     return evaluations
+
+
+def _audit(frame: pd.DataFrame, splits: list[tuple[Any, Any]]) -> dict[str, Leak]:
+    """Give the first leak of each kind; they are told with the figures, not as warnings."""
+    found: dict[str, Leak] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakageWarning)
+        for train, test in splits:
+            for leak in audit_split(frame, train, test):
+                found.setdefault(leak.kind, leak)
+    return found
 
 
 def _predict(
     model: BaseEstimator,
     X: Any,
     y: NDArray[Any],
+    groups: NDArray[Any],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
 ) -> NDArray[Any]:
-    fitted = clone(model).fit(_safe_indexing(X, train), y[train])
+    # A network that stops early on people it has not seen asks for them by metadata routing.
+    asks = get_routing_for_object(model).consumes("fit", ["groups"])
+    routed = {"groups": groups[train]} if asks else {}
+    fitted = clone(model).fit(_safe_indexing(X, train), y[train], **routed)
     return np.asarray(fitted.predict(_safe_indexing(X, test)))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._leaks import Leak
+
 _RESAMPLES = 2000
 # Of one actor or two there are hardly any other draws.
 _FEWEST_GROUPS = 3
@@ -35,6 +37,9 @@ class Evaluation:
         Clips of the corpus.
     n_splits : int
         Splits that the predictions are pooled over.
+    leaks : tuple of Leak
+        What `audit_split` found in the splits, the first of each kind; empty where the corpus'
+        identifiers were not given.
 
     See Also
     --------
@@ -57,6 +62,7 @@ class Evaluation:
     labels: list[str]
     n_clips: int
     n_splits: int
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -126,6 +132,8 @@ class Evaluation:
                 f"  mean recall  {_percent(self.mean_recall, self.mean_recall_interval)}",
                 "",
                 *_table(self.confusion_matrix, self.labels),
+                *([""] if self.leaks else []),
+                *(f"  {'note' if leak.is_note else 'LEAK'}: {leak.message}" for leak in self.leaks),
             ]
         )
 

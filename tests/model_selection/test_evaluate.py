@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skemotion.model_selection import PROTOCOLS, evaluate
 from skemotion.pipeline import make_emotion_pipeline
@@ -50,6 +53,36 @@ def test_actors_are_disjoint(n_actors, n_folds):
     # Whose clip it is and what it was stay beside what was said of it.
     assert result.accuracy == 1
     assert sorted(result.groups) == sorted(groups)
+
+
+class Grouped(Spy):
+    """Wants to know who is who."""
+
+    def fit(self, X, y, groups=None):
+        assert len(groups) == len(X)
+        assert (groups == X[:, 0] // 6 * 10).all()
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_groups_go_to_those_who_ask_for_them(n_jobs):
+    X, y, groups = rows(3, 6)
+    with config_context(enable_metadata_routing=True):
+        model = make_pipeline(FunctionTransformer(), Grouped().set_fit_request(groups=True))
+        results = evaluate(model, X, y, groups, n_jobs=n_jobs)
+    assert [result.accuracy for result in results] == [1, 1]
+
+
+def test_splits_are_audited():
+    X, y, groups = rows(3, 6)
+    frame = pd.DataFrame({"actor": groups, "statement": np.arange(18) % 2})
+    same, disjoint = evaluate(Spy(), X, y, groups, frame=frame)
+    assert [leak.kind for leak in same.leaks] == ["actor", "sentence"]
+    assert [leak.kind for leak in disjoint.leaks] == ["sentence"]
+    assert "  LEAK: The same actors are in training" in str(same)
+    assert "LEAK" not in str(disjoint)
+    assert "  note: The same sentences are" in str(disjoint)
+    assert evaluate(Spy(), X, y, groups)[0].leaks == ()
 
 
 def test_same_actor_trains_on_two_thirds_of_each():
