@@ -1,7 +1,16 @@
-"""Datasets: published corpora on disk, and a synthetic one."""
+"""Datasets: published corpora on disk or to be fetched, several as one, and a synthetic one."""
 
+from ._concat import concat_corpora
 from ._corpus import NAMINGS, load_corpus
+from ._fetch import fetch_ravdess
 from ._ravdess import load_ravdess
 from ._synthetic import make_ravdess
 
-__all__ = ["NAMINGS", "load_corpus", "load_ravdess", "make_ravdess"]
+__all__ = [
+    "NAMINGS",
+    "concat_corpora",
+    "fetch_ravdess",
+    "load_corpus",
+    "load_ravdess",
+    "make_ravdess",
+]

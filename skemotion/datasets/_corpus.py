@@ -1,53 +1,19 @@
 """Corpora of emotional clips, by the way they name their files."""
 
 import os
-import re
+from pathlib import PurePath
 
 from sklearn.utils import Bunch
 
-from ._files import Naming, find_recordings, make_bunch
+from ._files import Clip, find_recordings, make_bunch
+from ._namings import CREMA_D, JAVA_SED, TESS
 from ._ravdess import load_ravdess
 
-_JAVA_SED = Naming(
-    corpus="Java-SED",
-    pattern=re.compile(
-        "(?P<actor>[0-9]{2})-(?P<sentence>[0-9]{2})-(?P<emotion>[0-9]{2})_(?P<take>[0-9]{2})"
-    ),
-    words={
-        "emotion": {
-            "01": "neutral",
-            "02": "sad",
-            "03": "happy",
-            "04": "surprised",
-            "05": "fearful",
-            "06": "angry",
-        },
-    },
-    example="java-sed/01-02-03_01.mp4",
-    archive="java-sed.zip",
-    descr="""\
-Java-SED, the Javanese Speech Emotion Database
-
-Actors say Javanese sentences in six emotions: neutral, sad, happy, surprised, fearful and angry.
-Each clip has picture and sound. Labels are the acted intent.
-
-File names are AA-SS-EE_TT, for example 01-02-03_01.mp4:
-
-    AA  actor
-    SS  sentence
-    EE  emotion  01 neutral, 02 sad, 03 happy, 04 surprised, 05 fearful, 06 angry
-    TT  take
-
-Source: Arifin F, Priambodo AS, Nasuha A, Winursito A, Gunawan TS (2022), Universitas Negeri
-Yogyakarta.
-Licence: the authors state none for the video clips; their sibling repositories of the same
-corpus are under the MIT licence.
-""",
-)
-
 # Corpora whose file names alone tell everything; a further one is one more entry.
-_NAMINGS = {"java-sed": _JAVA_SED}
+_NAMINGS = {"java-sed": JAVA_SED, "tess": TESS, "crema-d": CREMA_D}
 NAMINGS = ("ravdess", *_NAMINGS)
+
+_LOSSLESS = {".aif", ".aiff", ".flac", ".wav"}
 
 
 def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
@@ -59,12 +25,18 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
     ----------
     path : str or path-like
         Folder with the clips at any depth, zipped, unpacked or both; or one zip archive.
-    naming : {"ravdess", "java-sed"}, default="ravdess"
+    naming : {"ravdess", "java-sed", "tess", "crema-d"}, default="ravdess"
         The corpus, which is the way its files are named:
 
         - ``"ravdess"``: ``03-01-05-02-01-02-01.wav``, speech, as by :func:`load_ravdess`.
         - ``"java-sed"``: ``AA-SS-EE_TT.mp4``, that is actor, sentence, emotion (01 neutral,
           02 sad, 03 happy, 04 surprised, 05 fearful, 06 angry) and take.
+        - ``"tess"``: ``OAF_back_angry.wav``, that is actress (OAF, YAF), word and emotion
+          (neutral, happy, sad, angry, fear, disgust, ps for pleasant surprise).
+        - ``"crema-d"``: ``1001_DFA_ANG_XX.wav`` or ``.flv``, that is actor, sentence, emotion
+          (NEU, HAP, SAD, ANG, FEA, DIS) and level (LO, MD, HI, XX for unspecified).
+
+        The same emotion has the same name in all of them, that of RAVDESS.
 
     Returns
     -------
@@ -75,11 +47,12 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
         data : pandas.DataFrame of shape (n_recordings, 2)
             Columns ``video`` and ``audio``: absolute path, or address of a zip member as
             ``zip://01-02-03_01.mp4::/data/java-sed.zip`` (the notation of fsspec), or None. A
-            clip with picture and sound is in both.
+            clip with picture and sound is in both, unless there is a file of its sound alone:
+            that is then in ``audio``, a lossless one (wav, flac) before others.
         target : numpy.ndarray of str of shape (n_recordings,)
             Emotion.
-        groups : numpy.ndarray of int of shape (n_recordings,)
-            Actor, for splitters that keep actors apart.
+        groups : numpy.ndarray of int or str of shape (n_recordings,)
+            Actor, a number or a name as in the corpus, for splitters that keep actors apart.
         frame : pandas.DataFrame
             Every field of the file name, in words where it is a code.
         target_names : list of str
@@ -105,6 +78,7 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
     See Also
     --------
     load_ravdess : RAVDESS, with song.
+    concat_corpora : Several corpora as one.
 
     Examples
     --------
@@ -121,13 +95,23 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
     if naming == "ravdess":
         return load_ravdess(path)
     if naming not in _NAMINGS:
-        known = ", ".join(map(repr, ["ravdess", *_NAMINGS]))
+        known = ", ".join(map(repr, NAMINGS))
         raise ValueError(f"naming must be one of {known}, got {naming!r}.")
     scheme = _NAMINGS[naming]
     found = find_recordings(path, scheme)
-    video = [
-        next((clip.address for clip in clips if clip.has_picture), None) for clips in found.values()
+    video = [_address(clips, has_picture=True) for clips in found.values()]
+    audio = [
+        _address(clips, has_picture=False) or seen
+        for seen, clips in zip(video, found.values(), strict=True)
     ]
-    # What has a picture has the sound as well; a file of sound alone serves where it is all.
-    audio = [seen or clips[0].address for seen, clips in zip(video, found.values(), strict=True)]
     return make_bunch(scheme, list(found), video, audio)
+
+
+def _address(clips: list[Clip], has_picture: bool) -> str | None:
+    """Return where to find the first clip of a kind there is, a lossless one if any."""
+    kind = [clip.address for clip in clips if clip.has_picture == has_picture]
+    return min(kind, key=_is_lossy, default=None)
+
+
+def _is_lossy(address: str) -> bool:
+    return PurePath(address.split("::")[0]).suffix.lower() not in _LOSSLESS

@@ -5,12 +5,13 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from .._media import MediaError
@@ -33,13 +34,15 @@ class Naming:
         among them.
     words : mapping of str to mapping of str to str
         Per coded field, the word for each code, in published order. A field without a table is
-        a number.
+        a number, or else a text.
     example : str
         A clip as published, with its folder.
     archive : str
         The name of an archive of the corpus.
     descr : str
         Description of the corpus: what it is, source, licence, names.
+    misnamed : mapping of str to str
+        Published names that break the scheme, without suffix, and what they should be.
     """
 
     corpus: str
@@ -48,24 +51,27 @@ class Naming:
     example: str
     archive: str
     descr: str
+    misnamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
         """Fields that identify a recording, in the order of the name."""
-        return tuple(field for field in self.pattern.groupindex if field != "modality")
+        return tuple(name for name in self.pattern.groupindex if name != "modality")
 
     def parse(self, stem: str) -> dict[str, str] | None:
         """Return the code of each field, or None where the name does not follow the scheme."""
-        match = self.pattern.fullmatch(stem)
+        match = self.pattern.fullmatch(self.misnamed.get(stem, stem))
         if match is None:
             return None
         codes = match.groupdict()
-        known = all(codes[field] in table for field, table in self.words.items())
+        known = all(codes[name] in table for name, table in self.words.items())
         return codes if known else None
 
-    def value(self, field: str, code: str) -> str | int:
-        """Return the word, or the number, that a code stands for."""
-        return self.words[field][code] if field in self.words else int(code)
+    def value(self, name: str, code: str) -> str | int:
+        """Return what the code of a field stands for: the word, the number or the text."""
+        if name in self.words:
+            return self.words[name][code]
+        return int(code) if code.isdecimal() else code
 
 
 class File(NamedTuple):
@@ -146,13 +152,14 @@ def find_recordings(path: str | os.PathLike[str], naming: Naming) -> Recordings:
                 f"{file.address}: expected a path without '::', which parts the member of an "
                 "archive from the archive. Rename the folder."
             )
-        key = tuple(codes[field] for field in naming.identifiers)
+        key = tuple(codes[name] for name in naming.identifiers)
         found.setdefault(key, []).append(Clip(file.address, file.suffix in PICTURE, codes))
 
     if not found:
         raise MediaError(
             f"{root}: {expected}, found {_some([file.name for file in files])} and no such clip. "
-            "Give another folder, or unpack archives that lie inside an archive."
+            "Give another folder, say how its files are named (load_corpus(path, naming=...), on "
+            "the command line --naming), or unpack archives that lie inside an archive."
         )
     if strangers:
         warnings.warn(
@@ -188,15 +195,15 @@ def make_bunch(
     """
     frame = pd.DataFrame(
         {
-            field: column([naming.value(field, key[i]) for key in keys])
-            for i, field in enumerate(naming.identifiers)
+            name: column([naming.value(name, key[i]) for key in keys])
+            for i, name in enumerate(naming.identifiers)
         }
     )
     present = set(frame["emotion"])
     return Bunch(
         data=pd.DataFrame({"video": column(video), "audio": column(audio)}),
         target=frame["emotion"].to_numpy(dtype=np.str_),
-        groups=frame["actor"].to_numpy(copy=True),
+        groups=np.array(frame["actor"].tolist()),
         frame=frame,
         target_names=[word for word in naming.words["emotion"].values() if word in present],
         DESCR=naming.descr,
@@ -205,7 +212,21 @@ def make_bunch(
 
 def column(values: Sequence[Any]) -> "pd.Series[Any]":
     """Return a column of integers or of objects, whatever strings become in this pandas."""
-    return pd.Series(values, dtype=np.int64 if isinstance(values[0], int) else object)
+    whole = all(isinstance(value, int) for value in values)
+    return pd.Series(values, dtype=np.int64 if whole else object)
+
+
+def take_rows(corpus: Bunch, rows: NDArray[np.bool_]) -> Bunch:
+    """Return the data set of some recordings of another."""
+    target = corpus.target[rows]
+    return Bunch(
+        data=corpus.data[rows].reset_index(drop=True),
+        target=target,
+        groups=corpus.groups[rows],
+        frame=corpus.frame[rows].reset_index(drop=True),
+        target_names=[word for word in corpus.target_names if word in set(target)],
+        DESCR=corpus.DESCR,
+    )
 
 
 def _folder_files(root: Path) -> Iterator[File]:

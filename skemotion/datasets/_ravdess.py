@@ -123,7 +123,9 @@ def load_ravdess(
 
     See Also
     --------
+    fetch_ravdess : Download the archives.
     load_corpus : Other corpora.
+    concat_corpora : Several corpora as one.
 
     Notes
     -----

@@ -1,12 +1,19 @@
+import wave
 import zipfile
 from collections import Counter
 from pathlib import Path
 
+import av
+import numpy as np
 import pandas as pd
 import pytest
 
 from skemotion import MediaError
-from skemotion.datasets import load_corpus, load_ravdess
+from skemotion.audio import AudioLoader
+from skemotion.datasets import NAMINGS, load_corpus, load_ravdess
+from skemotion.datasets._corpus import _NAMINGS
+from skemotion.datasets._ravdess import _NAMING
+from skemotion.video import VideoLoader
 
 EMOTIONS = ["neutral", "sad", "happy", "surprised", "fearful", "angry"]
 
@@ -59,15 +66,118 @@ def test_ravdess_is_load_ravdess(tmp_path):
     assert len(one.data) == 1
 
 
+def encode(path):
+    """Write a tiny clip: a tone, and a grey picture where the suffix is that of a video."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = (3000 * np.sin(np.arange(1600) / 5)).astype(np.int16)
+    if path.suffix == ".wav":
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(tone.tobytes())
+        return
+    with av.open(str(path), "w") as file:
+        picture = file.add_stream("flv1" if path.suffix == ".flv" else "mpeg4", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 32, 24, "yuv420p"
+        for shade in (50, 200):
+            frame = av.VideoFrame.from_ndarray(np.full((24, 32), shade, np.uint8), format="gray")
+            file.mux(picture.encode(frame))
+        file.mux(picture.encode())
+
+
+def test_tess(tmp_path):
+    for name in (
+        "OAF_angry/OAF_back_angry.wav",
+        "OAF_Fear/OAF_back_fear.wav",
+        "OAF_neutral/OA_bite_neutral.wav",
+        "YAF_pleasant_surprised/YAF_dog_ps.wav",
+        "YAF_disgust/YAF_dog_disgust.wav",
+        "again/OAF_angry/OAF_back_angry.wav",
+    ):
+        encode(tmp_path / name)
+    corpus = load_corpus(tmp_path, naming="tess")
+    assert corpus.frame.to_dict("list") == {
+        "actor": ["OAF", "OAF", "OAF", "YAF", "YAF"],
+        "word": ["back", "back", "bite", "dog", "dog"],
+        "emotion": ["angry", "fearful", "neutral", "disgust", "surprised"],
+    }
+    assert corpus.groups.tolist() == ["OAF", "OAF", "OAF", "YAF", "YAF"]
+    assert corpus.groups.dtype.kind == "U"
+    assert corpus.target_names == ["neutral", "angry", "fearful", "disgust", "surprised"]
+    assert corpus.data["video"].isna().all()
+    assert corpus.data["audio"][2] == str(tmp_path / "OAF_neutral" / "OA_bite_neutral.wav")
+    sounds = AudioLoader(16_000).transform(corpus.data["audio"])
+    assert [len(sound) for sound in sounds] == [1600] * 5
+    assert "10.5683/SP2/E8H2MF" in corpus.DESCR
+
+
+def test_crema_d(tmp_path):
+    for name in (
+        "VideoFlash/1001_DFA_ANG_XX.flv",
+        "AudioWAV/1001_DFA_ANG_XX.wav",
+        "AudioWAV/1040_ITH_SAD_X.wav",
+        "VideoFlash/1040_ITH_SAD_XX.flv",
+        "VideoFlash/1002_IEO_HAP_MD.mp4",
+    ):
+        encode(tmp_path / name)
+    (tmp_path / "AudioMP3").mkdir()
+    (tmp_path / "AudioMP3" / "1001_DFA_ANG_XX.mp3").touch()
+    with zipfile.ZipFile(tmp_path / "AudioWAV.zip", "w") as archive:
+        archive.writestr("AudioWAV/1091_WSI_FEA_XX.wav", "")
+    corpus = load_corpus(tmp_path, naming="crema-d")
+    assert corpus.frame.to_dict("list") == {
+        "actor": [1001, 1002, 1040, 1091],
+        "sentence": [
+            "Don't forget a jacket",
+            "It's eleven o'clock",
+            "I think I have a doctor's appointment",
+            "We'll stop in a couple of minutes",
+        ],
+        "emotion": ["angry", "happy", "sad", "fearful"],
+        "level": ["unspecified", "medium", "unspecified", "unspecified"],
+    }
+    assert corpus.groups.tolist() == [1001, 1002, 1040, 1091]
+    assert corpus.groups.dtype.kind == "i"
+    assert corpus.data["video"].tolist() == [
+        str(tmp_path / "VideoFlash" / "1001_DFA_ANG_XX.flv"),
+        str(tmp_path / "VideoFlash" / "1002_IEO_HAP_MD.mp4"),
+        str(tmp_path / "VideoFlash" / "1040_ITH_SAD_XX.flv"),
+        None,
+    ]
+    # Sound alone before that of a video, and lossless before MP3.
+    assert corpus.data["audio"].tolist() == [
+        str(tmp_path / "AudioWAV" / "1001_DFA_ANG_XX.wav"),
+        str(tmp_path / "VideoFlash" / "1002_IEO_HAP_MD.mp4"),
+        str(tmp_path / "AudioWAV" / "1040_ITH_SAD_X.wav"),
+        f"zip://AudioWAV/1091_WSI_FEA_XX.wav::{tmp_path}/AudioWAV.zip",
+    ]
+    videos = VideoLoader(n_frames=2, scale=1).transform(corpus.data["video"][:3])
+    assert videos.shape == (3, 2, 24, 32)
+    assert "Open Database License" in corpus.DESCR
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_the_same_emotion_has_the_same_name(naming):
+    scheme = {"ravdess": _NAMING, **_NAMINGS}[naming]
+    words = set(scheme.words["emotion"].values())
+    assert words <= set(_NAMING.words["emotion"].values())
+    assert len(words) == len(scheme.words["emotion"])
+    stem = Path(scheme.example).stem
+    assert scheme.parse(stem) is not None
+    assert scheme.parse(stem + "x") is None
+
+
 def test_unknown_naming(tmp_path):
-    with pytest.raises(ValueError, match="one of 'ravdess', 'java-sed', got 'tess'"):
-        load_corpus(tmp_path, naming="tess")
+    known = "one of 'ravdess', 'java-sed', 'tess', 'crema-d', got 'mine'"
+    with pytest.raises(ValueError, match=known):
+        load_corpus(tmp_path, naming="mine")
 
 
 def test_another_corpus_than_named(tmp_path):
     (tmp_path / "03-01-04-01-01-01-01.wav").touch()
-    with pytest.raises(MediaError, match=r"Java-SED .*01-02-03_01\.mp4.*found 1 file"):
+    with pytest.raises(MediaError, match=r"Java-SED .*01-02-03_01\.mp4.*found 1 file") as error:
         load_corpus(tmp_path, naming="java-sed")
+    assert "naming=" in str(error.value)
+    assert "--naming" in str(error.value)
 
 
 def test_names_that_do_not_parse_warn(tmp_path):

@@ -1,0 +1,199 @@
+"""A small convolutional network over pictures of acoustic features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+
+from ._training import TRAINING_CONSTRAINTS, fit_network, predict_probabilities
+
+
+class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
+    """Classify clips by a convolutional network over their MFCC, seen as a picture.
+
+    A clip's trajectory is a picture of frames x features. Blocks of a 3 x 3 convolution, a
+    rectifier and a halving of both axes turn it into a smaller picture, whose mean over the
+    frames goes to one linear layer. Clips may differ in length; none is cut, and what pads the
+    shorter ones in a batch has no influence. Needs torch and skorch, the extra ``torch``.
+
+    Parameters
+    ----------
+    channels : tuple of int, default=(8, 16, 32)
+        Channels of each block.
+    dropout : float, default=0.5
+        Share of the linear layer's inputs left out at random while training.
+    max_epochs : int, default=100
+        Passes over the training clips, at most.
+    learning_rate : float, default=0.002
+        Of the AdamW optimiser.
+    batch_size : int, default=32
+        Trajectories per step of the optimiser, and per batch when predicting.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss, None being one for all; "balanced" weighs classes
+        inversely to their number of training clips.
+    validation_fraction : float or None, default=0.2
+        Share of the groups (of the clips of each class, where `fit` is given no groups) that is
+        held out of training to tell when to stop; None trains `max_epochs` epochs on all clips.
+    patience : int, default=10
+        Epochs without a lower validation loss after which training stops.
+    random_state : int, RandomState or None, default=None
+        Seeds the initial weights, the order of the clips, dropout and the hold-out.
+    device : str, default="cpu"
+        Where to train, in torch's words, such as "cuda". Prediction runs on the processor.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    weights_ : dict of str to ndarray
+        The network's weights, from the epoch of the lowest validation loss; from the last one
+        where nothing was held out.
+    mean_, scale_ : ndarray of shape (n_trajectory_features,)
+        Mean and standard deviation of each feature over the frames trained on.
+    validation_indices_ : ndarray of int
+        Clips that were held out.
+    history_ : dict of str to list of float
+        ``"train_loss"`` and, with a hold-out, ``"valid_loss"``, of each epoch.
+    n_iter_ : int
+        Epochs that were run.
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of trajectories.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit; empty for columns of trajectories.
+
+    See Also
+    --------
+    MFCCRNNClassifier : The same with a recurrent network.
+    skemotion.audio.AudioFeatures : Gives trajectories.
+
+    Notes
+    -----
+    Features are standardised by the clips trained on. A clip's variants (columns beyond the
+    first) are trained on as further examples; its probabilities are the mean over its variants.
+    Pass the actors as `groups`, so that training stops by people it has not heard: directly, or
+    through a pipeline by scikit-learn's metadata routing, ``set_fit_request(groups=True)``.
+
+    The same `random_state` gives the same weights on the same machine; another number of threads
+    or another processor may change last digits, which training can amplify.
+
+    References
+    ----------
+    .. [1] A. M. Badshah, J. Ahmad, N. Rahim and S. W. Baik, "Speech emotion recognition from
+       spectrograms with deep convolutional neural network", International Conference on Platform
+       Technology and Service 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.classification import MFCCCNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.tile(["angry", "calm"], 20)
+    >>> clips = [rng.normal(label == "angry", 0.5, (rng.integers(20, 30), 13)) for label in y]
+    >>> cnn = MFCCCNNClassifier(channels=(4, 8), random_state=0).fit(clips, y)
+    >>> cnn.predict(clips[:4])
+    array(['angry', 'calm', 'angry', 'calm'], dtype='<U5')
+    """
+
+    _parameter_constraints = {"channels": [tuple, list], **TRAINING_CONSTRAINTS}
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (8, 16, 32),
+        *,
+        dropout: float = 0.5,
+        max_epochs: int = 100,
+        learning_rate: float = 0.002,
+        batch_size: int = 32,
+        class_weight: Mapping[Any, float] | str | None = None,
+        validation_fraction: float | None = 0.2,
+        patience: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.channels = channels
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.class_weight = class_weight
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : column(s) of trajectories or array-like of numbers
+            A list or object array of shape (n_clips,) of arrays of shape (n_frames, n_features),
+            each with its own number of frames, as `AudioFeatures` makes them; or a table of them,
+            shape (n_clips, n_variants). Or an array of shape (n_clips, n_frames, n_features); a
+            row of a table is the trajectory of one feature.
+        y : array-like of shape (n_clips,)
+            Class labels.
+        groups : array-like of shape (n_clips,), default=None
+            Actors. Whole groups are then held out to tell when to stop; without, clips of each
+            class are, at random, and nothing is where no class has clips to spare.
+
+        Returns
+        -------
+        self : MFCCCNNClassifier
+
+        Raises
+        ------
+        ImportError
+            If torch or skorch is not installed.
+        ValueError
+            If clips differ in their number of features, or values are not finite (the message
+            says which row), or `groups` cannot be parted, or training diverges.
+        """
+        if not self.channels or not all(
+            isinstance(n, int | np.integer) and n > 0 for n in self.channels
+        ):
+            raise ValueError(f"channels must be positive whole numbers, got {self.channels!r}.")
+        fit_network(self, X, y, groups)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the probability of each class.
+
+        Parameters
+        ----------
+        X : column(s) of trajectories or array-like of numbers
+            Clips as at fit; clips in columns may have another number of variants.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+            In the order of `classes_`.
+        """
+        return predict_probabilities(self, X)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give the most probable class.
+
+        Parameters
+        ----------
+        X : column(s) of trajectories or array-like of numbers
+            Clips as for `predict_proba`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_clips,)
+        """
+        labels = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[labels])
+
+    def _network(self, n_features: int, n_classes: int, generator: Any) -> Any:
+        from ._networks import ConvolutionalNetwork
+
+        return ConvolutionalNetwork(n_features, n_classes, self.channels, self.dropout, generator)

@@ -1,0 +1,319 @@
+"""Describing frames by a pre-trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .._validation import (
+    FLOATS,
+    check_cell,
+    check_clips,
+    check_input_names,
+    clip_column,
+    frames_only_tables,
+    object_array,
+    one_column,
+    remember_column,
+)
+from ._luma import luma
+from ._onnx_network import Network, network_files, onnxruntime, open_network, run_network
+from ._resampling import shrink
+
+_NUMBER = Interval(Real, None, None, closed="neither")
+
+
+@frames_only_tables
+class OnnxBackbone(TransformerMixin, BaseEstimator):
+    """Describe frames, or the faces cropped from them, by a pre-trained network.
+
+    Every frame goes through an image network in an ONNX file, such as VGG-16, VGG-Face or one of
+    your own, on the CPU; what comes out is pooled over the clip. A clip's description depends on
+    nothing but the clip and the network. Needs onnxruntime, the extra ``onnx``.
+
+    Parameters
+    ----------
+    model : str
+        Path of the ONNX file. Only the path is kept with the estimator, never the network.
+    input_size : tuple of 2 int, default=None
+        Height and width to which frames are brought, whatever their shape; None for those that
+        the network declares.
+    color : {"rgb", "bgr", "gray"}, default="rgb"
+        The channels that the network takes, in their order. Grey frames are repeated for the
+        first two, and colour ones turned into luma for the last.
+    mean, std : float or tuple of float, default=0.0 and 255.0
+        The network gets ``(pixel - mean) / std``, with pixels from 0 to 255; one number, or one
+        per channel in the order of `color`. The defaults give it numbers from 0 to 1.
+    output : str, default=None
+        Name of the network's output to take; None for the first.
+    pooling : {"mean", "max"} or None, default="mean"
+        What is made of the values of a clip's frames; None leaves every frame's.
+    batch_size : int, default=8
+        Frames that go through the network at once, which bounds the memory.
+
+    Attributes
+    ----------
+    n_values_ : int
+        Values that describe a frame.
+    n_features_in_ : int
+        Second axis of X at fit; 1 for a column of clips.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit; empty for a column of clips.
+
+    See Also
+    --------
+    VideoLoader : Gives clips as arrays.
+    skemotion.decomposition.BSplineProjector : Takes the values of every frame as curves.
+
+    Notes
+    -----
+    Frames are resized by area averaging, without keeping their proportions. Which axis of the
+    network's input holds the channels is told by its declared shape. Feature maps, an output of
+    four axes, are averaged over height and width, as global average pooling does, where the
+    channels stand on the same axis as in the input.
+
+    A network is opened once per process, and again when its file changes. It runs in the thread
+    that calls it: `ClipPipeline` with its `n_jobs` spreads clips over cores.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> import onnx.parser
+    >>> from skemotion.video import OnnxBackbone
+    >>> network = onnx.parser.parse_model('''
+    ...     <ir_version: 8, opset_import: ["": 17]>
+    ...     mean_color (float[n, 3, 8, 8] picture) => (float[n, 3, 1, 1] color) {
+    ...         color = GlobalAveragePool(picture)
+    ...     }''')
+    >>> frames = np.full((2, 5, 60, 80, 3), (255, 51, 0), dtype=np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = str(Path(folder) / "network.onnx")
+    ...     onnx.save(network, path)
+    ...     OnnxBackbone(path).fit_transform(frames).round(1)
+    array([[1. , 0.2, 0. ],
+           [1. , 0.2, 0. ]], dtype=float32)
+    """
+
+    _parameter_constraints = {
+        # A Path would be saved by the class of one system, which no other could load.
+        "model": [str],
+        "input_size": [tuple, list, None],
+        "color": [StrOptions({"rgb", "bgr", "gray"})],
+        "mean": [_NUMBER, tuple, list],
+        "std": [_NUMBER, tuple, list],
+        "output": [str, None],
+        "pooling": [StrOptions({"mean", "max"}), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        model: str,
+        input_size: tuple[int, int] | None = None,
+        color: str = "rgb",
+        mean: float | tuple[float, ...] = 0.0,
+        std: float | tuple[float, ...] = 255.0,
+        output: str | None = None,
+        pooling: str | None = "mean",
+        batch_size: int = 8,
+    ) -> None:
+        self.model = model
+        self.input_size = input_size
+        self.color = color
+        self.mean = mean
+        self.std = std
+        self.output = output
+        self.pooling = pooling
+        self.batch_size = batch_size
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check X, and try the network on a black picture; nothing is learnt.
+
+        Parameters
+        ----------
+        X : column of arrays, or array-like of numbers
+            See `transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : OnnxBackbone
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the file is missing or damaged, or the parameters do not fit the network.
+        """
+        column = clip_column(X)
+        if column is not None:
+            one_column(column, "clips")
+            remember_column(self)
+        else:
+            self._check_clips(X, reset=True)
+        black = np.zeros((1, 1, 1), dtype=np.uint8)
+        self.n_values_ = self._describe_frames(black).shape[1]
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Describe each clip.
+
+        Parameters
+        ----------
+        X : column of arrays, or array-like of numbers
+            A list or object array of arrays of shape (n_frames, height, width[, channel]), each
+            with its own shape; or an array of shape (n_clips, n_frames, height, width[,
+            channel]). A row of a table is one pixel through time, and each of its frames a
+            picture of nothing but that pixel. Pixels are grey or RGB, from 0 to 255.
+
+        Returns
+        -------
+        values : ndarray of shape (n_clips, n_values)
+            float64 for float64 clips, else float32. Without pooling, (n_clips, n_frames,
+            n_values), flat rows for a table, and for a column of clips an object array of
+            (n_frames, n_values) arrays.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the network's file is missing or damaged, or the network cannot take the clips.
+        """
+        self._validate_params()
+        column = clip_column(X)
+        if column is not None:
+            clips = enumerate(one_column(column, "clips"))
+            rows = [self._describe(self._check_frames(clip, row)) for row, clip in clips]
+            return object_array(rows) if self.pooling is None else np.stack(rows)
+        X = self._check_clips(X, reset=False)
+        frames = X[:, :, np.newaxis, np.newaxis] if X.ndim == 2 else X
+        values = np.stack([self._describe(clip) for clip in frames])
+        return values.reshape(len(X), -1) if X.ndim == 2 else values
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the values; without pooling, those of every frame where clips are equally long.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the columns of a table, and otherwise ignored.
+
+        Returns
+        -------
+        names : ndarray of str
+            Such as ``backbone0012``, or ``backbone0012_frame003``.
+        """
+        check_input_names(self, input_features)
+        names = [f"backbone{i:04d}" for i in range(self.n_values_)]
+        if self.pooling is None and self.clip_shape_:
+            frames = range(self.clip_shape_[0])
+            names = [f"{name}_frame{t:03d}" for t in frames for name in names]
+        return np.array(names, dtype=object)
+
+    def _check_clips(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        return check_clips(
+            self,
+            X,
+            reset=reset,
+            ndim=(4, 5),
+            dtype=(*FLOATS, np.uint8),
+            axes="(n_clips, n_frames, height, width[, channel])",
+        )
+
+    def _check_frames(self, clip: Any, row: int) -> NDArray[Any]:
+        if getattr(clip, "dtype", None) == np.uint8 and clip.ndim in (3, 4) and clip.size:
+            return clip  # which would be made floats, eight times as large
+        expected = "frames of shape (n_frames, height, width[, channel]), such as VideoLoader makes"
+        return check_cell(self, clip, row, ndim=(3, 4), expected=expected)
+
+    def _describe(self, frames: NDArray[Any]) -> NDArray[Any]:
+        """Describe one clip."""
+        values = self._describe_frames(frames)
+        if self.pooling is not None:
+            values = values.mean(axis=0) if self.pooling == "mean" else values.max(axis=0)
+        return values.astype(np.float64 if frames.dtype == np.float64 else np.float32)
+
+    def _describe_frames(self, frames: NDArray[Any]) -> NDArray[Any]:
+        network = open_network(self.model)
+        size = _input_size(network, self.input_size)
+        n_channels = 1 if self.color == "gray" else 3
+        if network.n_channels != n_channels:
+            raise ValueError(
+                f"{self.model}: the network takes pictures of {network.n_channels} channel(s), "
+                f"color={self.color!r} gives {n_channels}. Set color to 'gray' for 1, and to 'rgb' "
+                "or 'bgr' for 3."
+            )
+        mean = _per_channel("mean", self.mean, n_channels)
+        std = _per_channel("std", self.std, n_channels)
+        if (std <= 0).any():
+            raise ValueError(f"std must be positive, got {self.std!r}.")
+        n_at_once = network.n_pictures or self.batch_size
+        batches = []
+        for start in range(0, len(frames), n_at_once):
+            pictures = _pictures(frames[start : start + n_at_once], size, self.color)
+            batches.append(run_network(network, (pictures - mean) / std, self.output))
+        return np.concatenate(batches)
+
+    def _identity(self) -> tuple[Any, ...]:
+        """Tell what decides the result beside the parameters, for the cache of clips."""
+        return (*network_files(self.model), onnxruntime().__version__)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _pictures(frames: NDArray[Any], size: tuple[int, int], color: str) -> NDArray[np.float32]:
+    """Bring frames to the size and the channels of a network, on a last axis."""
+    if color == "gray" or frames.ndim == 3 or frames.shape[3] != 3:
+        frames = luma(frames)
+    pictures = np.stack([shrink(frame, *size) for frame in frames]).astype(np.float32)
+    if pictures.ndim == 3:
+        return np.repeat(pictures[..., np.newaxis], 1 if color == "gray" else 3, axis=3)
+    return pictures[..., ::-1] if color == "bgr" else pictures
+
+
+def _input_size(network: Network, size: Sequence[int] | None) -> tuple[int, int]:
+    declared_height, declared_width = network.size
+    if size is None:
+        if declared_height is None or declared_width is None:
+            raise ValueError(
+                f"{network.path}: the network takes pictures of any size. Set "
+                "input_size=(height, width) to the size it was trained on."
+            )
+        return declared_height, declared_width
+    if len(size) != 2 or not all(isinstance(n, int | np.integer) and n > 0 for n in size):
+        raise ValueError(f"input_size must be (height, width) in whole pixels, got {size!r}.")
+    height, width = size
+    if declared_height not in (None, height) or declared_width not in (None, width):
+        raise ValueError(
+            f"{network.path}: the network takes pictures of height {declared_height} and width "
+            f"{declared_width}, input_size is {size!r}. Leave it out."
+        )
+    return height, width
+
+
+def _per_channel(name: str, values: Any, n_channels: int) -> NDArray[np.float32]:
+    numbers = np.asarray(values)
+    if (
+        numbers.dtype.kind not in "fiu"
+        or numbers.shape not in ((), (n_channels,))
+        or not np.isfinite(numbers).all()
+    ):
+        raise ValueError(
+            f"{name} must be a number or {n_channels} of them, one per channel, got {values!r}."
+        )
+    return numbers.astype(np.float32)
