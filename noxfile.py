@@ -47,6 +47,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Push thousands of damaged clips through loading."""
+    install(session)
+    session.run("python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, each beside the plain way and the peer."""
     install(session, "bench")
