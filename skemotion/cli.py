@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,7 +153,7 @@ def _demo(options: argparse.Namespace) -> int:
     described = _describe(corpus, "both", options.jobs, most_unusable=0)
     _report(described, PROTOCOLS, options.jobs, options.out)
     model_path = options.out / "model.skops"
-    _fit_and_save(described, "both", model_path)
+    _fit_and_save(described, "synthetic", "both", model_path)
     clip = corpus.data["video"].iloc[0]
     print(f"\nTry it:\n  skemotion predict {model_path} {clip}")
     return 0
@@ -179,12 +180,12 @@ def _train(options: argparse.Namespace) -> int:
     corpus = _load(options)
     described = _describe(corpus, options.modality, options.jobs, options.most_unusable,
                           options.cache)  # fmt: skip
-    _fit_and_save(described, options.modality, options.out)
+    _fit_and_save(described, options.naming, options.modality, options.out)
     return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
-    model, _ = load_model(options.model)
+    model = load_model(options.model)
     failed = 0
     for clip in options.clips:
         try:
@@ -329,7 +330,7 @@ def _save_picture(result: Evaluation, folder: Path) -> Path:
     return path
 
 
-def _fit_and_save(described: _Described, modality: str, path: Path) -> None:
+def _fit_and_save(described: _Described, naming: str, modality: str, path: Path) -> None:
     corpus = described.corpus
     print(f"Training on {len(corpus.data)} clips{_left_out(described)}", flush=True)
     rest = described.rest.fit(described.results, corpus.target)
@@ -341,14 +342,15 @@ def _fit_and_save(described: _Described, modality: str, path: Path) -> None:
             **{f"{clips}memory": None, f"{clips}n_jobs": None, f"{clips}verbose": False}
         )
     model = join_clip_stages(model, rest, corpus.data.iloc[:1])
-    about: dict[str, Any] = {
+    training: dict[str, Any] = {
+        "corpus": naming,
         "modality": modality,
-        "classes": model.classes_.tolist(),
         "n_clips": len(corpus.data),
         "n_unusable": described.n_unusable,
-        "n_actors": len(set(corpus.groups.tolist())),
+        "n_clips_per_class": dict(sorted(Counter(corpus.target.tolist()).items())),
+        "actors": sorted(set(corpus.groups.tolist())),
     }
-    print(f"Saved {save_model(model, path, **about)}")
+    print(f"Saved {save_model(model, path, **training)}")
 
 
 def _left_out(described: _Described) -> str:

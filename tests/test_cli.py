@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli
-from skemotion._model_file import load_model
+from skemotion import cli, load_model, read_about
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
@@ -100,13 +99,16 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
     assert out == ["Training on 8 clips", f"Saved {path}"]
     assert list(tmp_path.iterdir()) == [path]
     for modality in MODALITIES:
-        model, about = load_model(models / f"{modality}.skops")
-        assert about == {
+        model = load_model(models / f"{modality}.skops")
+        about = read_about(models / f"{modality}.skops")
+        assert about["classes"] == ["happy", "sad"]
+        assert about["training"] == {
+            "corpus": "ravdess",
             "modality": modality,
-            "classes": ["happy", "sad"],
             "n_clips": 8,
             "n_unusable": 0,
-            "n_actors": 2,
+            "n_clips_per_class": {"happy": 4, "sad": 4},
+            "actors": [1, 2],
         }
         # The fitted ones are what predicts; each clip comes alone.
         branches = {name: b for name, b, _ in model["features"].transformers_ if b != "drop"}
@@ -298,7 +300,7 @@ def test_a_corpus_with_damaged_clips_is_trained_on_without_them(run, tmp_path):
         clip.unlink()
     assert run("train", corpus, *words, "-o", tmp_path / "good.skops")[0] == 0
     clips = pd.DataFrame({"video": clips[:5], "audio": clips[:5]}).map(str)
-    models = [load_model(tmp_path / f"{name}.skops")[0] for name in ("all", "good")]
+    models = [load_model(tmp_path / f"{name}.skops") for name in ("all", "good")]
     np.testing.assert_array_equal(*(model.predict_proba(clips) for model in models))
     for one, other in zip(*(model["classifier"].coefs_ for model in models), strict=True):
         np.testing.assert_array_equal(one, other)

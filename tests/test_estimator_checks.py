@@ -1,25 +1,50 @@
 """scikit-learn's whole check suite, for every estimator, on tables and lifted to n-d clips."""
 
 import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx.parser
 import pytest
 from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import VotingClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks as checks
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
-from skemotion.decomposition import BSplineProjector, PartialTucker
+from skemotion.classification import FrameVotingClassifier, MFCCCNNClassifier, MFCCRNNClassifier
+from skemotion.decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import HOG3D, VideoLoader
+from skemotion.video import HOG3D, FaceCrop, FrameHOG, OnnxBackbone, VideoLoader
+
+FOLDER = TemporaryDirectory()
+NETWORK = str(Path(FOLDER.name) / "network.onnx")
+onnx.save(
+    onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        network (float[n, 3, 4, 4] picture) => (float[n, 3, 1, 1] brightest) {
+            brightest = GlobalMaxPool(picture)
+        }"""
+    ),
+    NETWORK,
+)
 
 STAGES = [
     VideoLoader(),
     HOG3D(),
+    FrameHOG(),
+    FaceCrop(),
+    OnnxBackbone(NETWORK),
     AudioLoader(),
     AudioAugmenter(),
     AudioFeatures(),
     BSplineProjector(),
+    TrajectoryStatistics(),
     PartialTucker(),
     ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())]),
 ]
@@ -48,6 +73,18 @@ class LiftedHOG3D(_Lift, HOG3D):
     pass
 
 
+class LiftedFrameHOG(_Lift, FrameHOG):
+    pass
+
+
+class LiftedFaceCrop(_Lift, FaceCrop):
+    pass
+
+
+class LiftedOnnxBackbone(_Lift, OnnxBackbone):
+    pass
+
+
 class LiftedAudioLoader(_Lift, AudioLoader):
     pass
 
@@ -64,6 +101,10 @@ class LiftedBSplineProjector(_Lift, BSplineProjector):
     pass
 
 
+class LiftedTrajectoryStatistics(_Lift, TrajectoryStatistics):
+    pass
+
+
 class LiftedPartialTucker(_Lift, PartialTucker):
     pass
 
@@ -75,6 +116,66 @@ class LiftedClipPipeline(_Lift, ClipPipeline):
 LIFTED = [
     globals()[f"Lifted{type(stage).__name__}"](**stage.get_params(deep=False)) for stage in STAGES
 ]
+
+# Trained in as few epochs as learn the suite's problems.
+TRAINING = {"max_epochs": 15, "learning_rate": 0.03}
+NETWORKS = [
+    MFCCCNNClassifier((8,), **TRAINING),
+    MFCCRNNClassifier(hidden_size=8, frames_per_step=2, **TRAINING),
+]
+
+
+class _LiftNetwork:
+    """Sends a table's rows as trajectories of shape (n_features, 1) through a network."""
+
+    def fit(self, X, y, groups=None):
+        X = check_array(X, dtype=[np.float64, np.float32])
+        return super().fit(X[:, :, np.newaxis], y, groups)
+
+    def predict_proba(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return super().predict_proba(X[:, :, np.newaxis])
+
+
+class LiftedMFCCCNNClassifier(_LiftNetwork, MFCCCNNClassifier):
+    pass
+
+
+class LiftedMFCCRNNClassifier(_LiftNetwork, MFCCRNNClassifier):
+    pass
+
+
+LIFTED_NETWORKS = [
+    globals()[f"Lifted{type(network).__name__}"](**network.get_params()) for network in NETWORKS
+]
+
+# Frames vote by probabilities, decision values, or labels alone.
+HARD = VotingClassifier([("bayes", GaussianNB()), ("tree", DecisionTreeClassifier(random_state=0))])
+VOTING = [
+    FrameVotingClassifier(estimator)
+    for estimator in (None, LinearDiscriminantAnalysis(), SVC(), HARD)
+]
+
+
+class LiftedFrameVotingClassifier(FrameVotingClassifier):
+    """Sends a table's rows as clips of `n_features` frames, each of which is about the row."""
+
+    def fit(self, X, y):
+        return super().fit(self._lift(check_array(X, dtype=[np.float64, np.float32])), y)
+
+    def _votes(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return super()._votes(self._lift(X))
+
+    @staticmethod
+    def _lift(X):
+        shares = np.linspace(0.9, 1.1, X.shape[1], dtype=X.dtype)
+        return X[:, np.newaxis] * shares[:, np.newaxis]
+
+
+LIFTED_VOTING = [LiftedFrameVotingClassifier(**voting.get_params(deep=False)) for voting in VOTING]
 
 COMMON = {
     "check_array_api_input",
@@ -124,6 +225,22 @@ COMMON = {
 # scikit-learn asks a stage that needs no fit for results without one, and any other for an error.
 LEARNING = COMMON | {"check_estimators_unfitted", "check_transformers_unfitted"}
 STATELESS = COMMON | {"check_transformers_unfitted_stateless"}
+CLASSIFYING = (COMMON - {name for name in COMMON if name.startswith("check_transformer")}) | {
+    "check_class_weight_classifiers",
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_classifiers_one_label",
+    "check_classifiers_one_label_sample_weights",
+    "check_classifiers_regression_target",
+    "check_classifiers_train",
+    "check_decision_proba_consistency",
+    "check_estimators_partial_fit_n_features",
+    "check_estimators_unfitted",
+    "check_non_transformer_estimators_n_iter",
+    "check_requires_y_none",
+    "check_supervised_y_2d",
+    "check_supervised_y_no_nan",
+}
 
 # The suite never yields these.
 BY_HAND = [
@@ -166,3 +283,46 @@ def test_whole_suite(estimator):
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 def test_checks_that_the_suite_never_yields(estimator, check):
     check(_name(estimator), clone(estimator))
+
+
+@pytest.mark.parametrize("voting", VOTING + LIFTED_VOTING, ids=_name)
+def test_whole_suite_of_frames_that_vote(voting):
+    ran = []
+    for estimator, check in checks.estimator_checks_generator(voting):
+        name = check.func.__name__
+        try:
+            check(estimator)
+        except unittest.SkipTest as skip:
+            pytest.fail(f"{name} was skipped: {skip}")
+        ran.append(name)
+    # The weights of classes are the frames' classifier's.
+    assert set(ran) == CLASSIFYING - {"check_class_weight_classifiers"}
+    # Pickling is yielded twice and training thrice.
+    assert len(ran) == 55
+
+
+@pytest.mark.parametrize("network", NETWORKS + LIFTED_NETWORKS, ids=_name)
+def test_whole_suite_of_networks(network):
+    ran = []
+    for estimator, check in checks.estimator_checks_generator(network):
+        name = check.func.__name__
+        try:
+            check(estimator)
+        except unittest.SkipTest as skip:
+            pytest.fail(f"{name} was skipped: {skip}")
+        ran.append(name)
+    assert set(ran) == CLASSIFYING
+    # Pickling is yielded twice and training thrice.
+    assert len(ran) == 56
+
+
+@pytest.mark.parametrize(
+    "check",
+    [checks.check_dataframe_column_names_consistency, checks.check_param_validation],
+    ids=lambda check: check.__name__,
+)
+@pytest.mark.parametrize("network", [*NETWORKS, *VOTING], ids=_name)
+# Of tables with and without names, one after the other, on purpose.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+def test_checks_that_the_suite_never_yields_of_networks(network, check):
+    check(_name(network), clone(network))

@@ -1,20 +1,39 @@
 import json
+import operator
+import os
+import pickle
 import re
+import subprocess
+import sys
+import types
 import warnings
 import zipfile
+from datetime import UTC, datetime
+from inspect import signature
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import skops.io
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skemotion
-from skemotion._model_file import load_model, save_model
-from skemotion.pipeline import make_emotion_pipeline
+from skemotion import load_model, read_about, save_model
+from skemotion._model_file import _STAGES
+from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
+from skemotion.video import HOG3D, VideoLoader
+
+X, Y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array(["calm", "calm", "angry", "angry"])
 
 
 @pytest.fixture(scope="module")
@@ -46,30 +65,89 @@ def model(clips):
 
 @pytest.fixture
 def saved(model, tmp_path):
-    return save_model(model, tmp_path / "a model.skops", modality="both", n_clips=6)
+    return save_model(model, tmp_path / "a model.skops", corpus="noise", n_clips=6)
 
 
-def edit(path, change):
-    """Change the description of the objects in a saved model."""
+def edit(path, change, member="schema.json", **packing):
+    """Change what a saved model says of its objects, or of itself."""
     with zipfile.ZipFile(path) as file:
         members = {name: file.read(name) for name in file.namelist()}
-    schema = json.loads(members["schema.json"])
-    members["schema.json"] = json.dumps(change(schema)).encode()
-    with zipfile.ZipFile(path, "w") as file:
+    content = change(json.loads(members[member]))
+    members[member] = content if isinstance(content, bytes) else json.dumps(content).encode()
+    with zipfile.ZipFile(path, "w", **packing) as file:
         for name, content in members.items():
             file.writestr(name, content)
 
 
+def plant(path, node):
+    """Put an object into the place of a LogisticRegression's parameter."""
+    save_model(LogisticRegression().fit(X, Y), path)
+
+    def change(schema):
+        schema["content"]["content"]["C"] = node
+        return schema
+
+    edit(path, change)
+
+
+def word(value):
+    return {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode",
+            "content": json.dumps(value)}  # fmt: skip
+
+
+def many(loader, items):
+    name = loader.removesuffix("Node").lower()
+    return {"__class__": name, "__module__": "builtins", "__loader__": loader, "content": items}
+
+
+def mapping(**items):
+    keys = many("ListNode", [{**word(""), "__loader__": "TypeNode"} for _ in items])
+    return {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode",
+            "content": items, "key_types": keys}  # fmt: skip
+
+
+def refused(path, *words):
+    """Expect one line that names the file, what was found and what to do."""
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: ") as caught:
+        load_model(path)
+    message = str(caught.value)
+    for part in words:
+        assert part in message
+    assert "\n" not in message
+    for internal in ("__reduce__", "__class__", "Node", "schema", "Error", "object at"):
+        assert internal not in message
+    assert message.count(". ") >= 1
+    return message
+
+
+# --- Saving, loading ---
+
+
 def test_what_is_loaded_predicts_the_same_to_the_bit(saved, model, clips):
-    loaded, about = load_model(saved)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = load_model(saved)
     np.testing.assert_array_equal(loaded.predict_proba(clips), model.predict_proba(clips))
     np.testing.assert_array_equal(loaded.predict(clips), model.predict(clips))
-    assert about == {"modality": "both", "n_clips": 6}
     assert repr(loaded) == repr(model)
     # It can be fitted on.
     with pytest.warns(ConvergenceWarning):
         loaded.fit(clips, ["calm", "angry", "sad"] * 2)
     np.testing.assert_array_equal(loaded.predict_proba(clips), model.predict_proba(clips))
+
+
+def test_another_process_predicts_the_same_to_the_bit(saved, model, clips, tmp_path):
+    np.savez(tmp_path / "clips.npz", *clips["video"], *clips["audio"])
+    code = (
+        "import sys, numpy as np, pandas as pd; from skemotion import load_model\n"
+        "clips = list(np.load(sys.argv[2]).values())\n"
+        "clips = pd.DataFrame({'video': clips[:6], 'audio': clips[6:]})\n"
+        "np.save(sys.argv[3], load_model(sys.argv[1]).predict_proba(clips))"
+    )
+    words = [saved, tmp_path / "clips.npz", tmp_path / "shares.npy"]
+    subprocess.run([sys.executable, "-W", "error", "-c", code, *map(str, words)], check=True)
+    shares = np.load(tmp_path / "shares.npy")
+    np.testing.assert_array_equal(shares, model.predict_proba(clips))
 
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
@@ -78,116 +156,357 @@ def test_other_solvers(clips, model, solver, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         other.fit(clips, ["calm", "angry", "sad"] * 2)
-    loaded, _ = load_model(save_model(other, tmp_path / "model"))
+    loaded = load_model(save_model(other, tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict_proba(clips), other.predict_proba(clips))
 
 
-def hostile(path):
+@pytest.mark.parametrize(
+    "other",
+    [
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=GroupKFold(2)),
+        VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft"),
+    ],
+)
+def test_searches_and_committees_are_trusted(other, tmp_path):
+    settings = {"groups": [1, 2, 1, 2]} if isinstance(other, GridSearchCV) else {}
+    other.fit(X, Y, **settings)
+    loaded = load_model(save_model(other, tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict_proba(X), other.predict_proba(X))
+
+
+def test_clips_that_could_not_be_used_stay_noted(tmp_path):
+    steps = [("load", VideoLoader(n_frames=5, size=(10, 12))), ("hog3d", HOG3D())]
+    describe = ClipPipeline(steps, on_error="nan")
+    with pytest.warns(UserWarning, match="1 of 2 clips"):
+        describe.fit_transform([np.zeros((6, 20, 24), dtype=np.uint8), tmp_path / "gone.mp4"])
+    assert len(describe.errors_) == 1
+    assert load_model(save_model(describe, tmp_path / "model")).errors_ == describe.errors_
+
+
+@pytest.mark.parametrize("stage", _STAGES)
+def test_every_stage_is_trusted(stage, tmp_path):
+    needed = [p for p in signature(stage).parameters.values() if p.default is p.empty]
+    skops.io.dump(stage(*[None for _ in needed]), tmp_path / "model")
+    untrusted = skops.io.get_untrusted_types(file=tmp_path / "model")
+    assert untrusted
+    assert set(untrusted) <= set(skemotion._model_file._TRUSTED)
+
+
+def test_importing_the_package_stays_light():
+    code = "import sys, skemotion; assert not {'skops', 'sklearn', 'librosa'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert {"load_model", "read_about", "save_model"} <= set(skemotion.__all__)
+    with pytest.raises(AttributeError, match=r"'skemotion' has no attribute 'save_all'"):
+        _ = skemotion.save_all
+
+
+# --- What a file tells of itself ---
+
+
+def test_what_a_file_tells(saved, model):
+    about = read_about(saved)
+    assert list(about) == ["saved", "versions", "classes", "parameters", "training"]
+    age = datetime.now(UTC) - datetime.fromisoformat(about["saved"])
+    assert -1 <= age.total_seconds() < 600
+    assert about["classes"] == ["angry", "calm", "sad"]
+    assert about["training"] == {"corpus": "noise", "n_clips": 6}
+    assert about["versions"]["skemotion"] == skemotion.__version__
+    assert about["versions"]["numpy"] == np.__version__
+    assert about["versions"]["python"] == sys.version.split()[0]
+    assert {"scikit-learn", "scipy", "av", "librosa", "skops"} <= set(about["versions"])
+    told = about["parameters"]
+    assert set(told) == set(model.get_params())
+    assert told["features__audio__tucker__ranks"] == [4, 8]
+    assert told["features__video__tucker__ranks"] == [2, 2, 0.9, None, 1]
+    assert told["classifier__alpha"] == 0.07
+    assert told["classifier"] == "MLPClassifier"
+    assert told["steps"][2] == ["classifier", "MLPClassifier"]
+    # Any program can read it.
+    with zipfile.ZipFile(saved) as archive:
+        assert json.loads(archive.read("about.json")) == about
+
+
+def test_what_json_has_no_words_for(tmp_path):
+    class Odd(BaseEstimator):
+        def __init__(self, value):
+            self.value = value
+
+    values = {"nan": np.nan, "function": os.getcwd, "type": np.float32, "numpy": np.int64(3),
+              "array": np.eye(2), "set": {1}, "range": range(2), 5: None}  # fmt: skip
+    told = skemotion._model_file._describe(Odd(values), {"n": np.arange(2)})
+    assert told["parameters"]["value"] == {
+        "nan": "nan",
+        "function": f"{os.getcwd.__module__}.getcwd",
+        "type": "numpy.float32",
+        "numpy": 3,
+        "array": [[1, 0], [0, 1]],
+        "set": [1],
+        "range": "range(0, 2)",
+        "5": None,
+    }
+    assert told["training"] == {"n": [0, 1]}
+    assert told["classes"] is None
+    json.dumps(told, allow_nan=False)
+
+
+def test_it_is_told_without_loading(tmp_path, monkeypatch):
+    path = save_model(FunctionTransformer(hostile), tmp_path / "model.skops")
+    monkeypatch.setattr(skops.io, "load", hostile)
+    monkeypatch.setattr(skops.io, "get_untrusted_types", hostile)
+    assert read_about(path)["parameters"]["func"] == f"{hostile.__module__}.hostile"
+
+
+# --- What is not trusted ---
+
+
+def hostile(*arguments):
     pytest.fail("code that a model file named was run")
 
 
-def test_functions_are_not_trusted_wherever_they_come_from(saved, tmp_path):
+def touch(path):
+    Path(path).touch()
+
+
+def double(values):
+    return 2 * values
+
+
+class Loudness(TransformerMixin, BaseEstimator):
+    """A stage of one's own."""
+
+    def fit(self, X, y=None):
+        self.level_ = float(np.mean(X))
+        return self
+
+    def transform(self, X):
+        return X - self.level_
+
+
+CALLERS = ("ConstructorFromReduceNode", "ListNode", "SetNode", "TupleNode", "TypeNode",
+           "FunctionNode", "ObjectNode", "DictNode", "NdArrayNode", "LossNode",
+           "RandomStateNode", "RandomGeneratorNode", "DTypeNode", "DefaultDictNode")  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+@pytest.mark.parametrize("loader", CALLERS)
+def test_functions_are_not_trusted_wherever_they_come_from(loader, protocol, tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir()
+    path = tmp_path / "planted.skops"
     for module, name in (
         ("sklearn.datasets._base", "clear_data_home"),  # removes a folder
         ("sklearn.datasets._base", "urlretrieve"),  # writes a file
         ("skemotion.datasets._synthetic", "make_ravdess"),  # writes a folder
         ("skemotion._model_file", "os.makedirs"),
+        ("os", "makedirs"),
         ("os", "system"),
+        ("builtins", "eval"),
+        (touch.__module__, "touch"),
         (hostile.__module__, "hostile"),
     ):
-        for loader in ("ConstructorFromReduceNode", "ListNode", "TypeNode", "FunctionNode"):
-
-            def plant(schema, module=module, name=name, loader=loader):
-                argument = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode",
-                            "content": json.dumps(str(victim))}  # fmt: skip
-                content = [argument]
-                if loader == "ConstructorFromReduceNode":
-                    content = {"__class__": "tuple", "__module__": "builtins",
-                               "__loader__": "TupleNode", "content": [argument]}  # fmt: skip
-                schema["content"]["about"] = {
-                    "__class__": name,
-                    "__module__": module,
-                    "__loader__": loader,
-                    "content": content,
-                }
-                return schema
-
-            path = tmp_path / "planted.skops"
-            path.write_bytes(saved.read_bytes())
-            edit(path, plant)
-            with pytest.raises(
-                ValueError, match=rf"planted\.skops: .*not trusted \({module}\.{name}\)"
-            ):
-                load_model(path)
+        argument = word(str(victim / "new"))
+        contents = {
+            "ConstructorFromReduceNode": many("TupleNode", [argument]),
+            "ObjectNode": mapping(path=argument),
+            "DictNode": {"path": argument},
+            "LossNode": mapping(),
+            "RandomStateNode": mapping(path=argument),
+            "RandomGeneratorNode": {
+                "bit_generator": mapping(bit_generator=argument),
+                "seed_seq": mapping(),
+            },
+            "DTypeNode": argument,
+            "DefaultDictNode": {"main": mapping(), "default_factory": argument},
+            "FunctionNode": {"module_path": module, "function": name},
+        }
+        node = {
+            "__class__": name,
+            "__module__": module,
+            "__loader__": loader,
+            "content": contents.get(loader, [argument]),
+            "key_types": many("ListNode", [{**argument, "__loader__": "TypeNode"}]),
+            "__reduce__": {"args": many("TupleNode", [argument])},
+            "type": "json",
+            "shape": many("TupleNode", [word(1)]),
+        }
+        plant(path, node)
+        edit(path, lambda schema: {**schema, "protocol": protocol})
+        refused(path)
+        if loader != "RandomGeneratorNode":  # refused for its numbers' state, too
+            refused(path, "not trusted", f"'{module}.{name}'")
     assert list(victim.iterdir()) == []
 
 
-def test_types_from_elsewhere_are_named(clips, tmp_path):
+def test_nothing_is_called_by_way_of_what_is_trusted(tmp_path):
+    victim = tmp_path / "victim"
+    path = tmp_path / "planted.skops"
+    arguments = many("TupleNode", [word(str(victim))])
+    os_type = {**word(""), "__class__": "makedirs", "__module__": "os", "__loader__": "TypeNode"}
+    numbers = {"__class__": "Generator", "__module__": "numpy.random._generator"}
+    nodes = {
+        # CVE-2025-54412: any function of the module operator.
+        "operator.call": {"__class__": "call", "__module__": "operator",
+                          "__loader__": "OperatorFuncNode",
+                          "attrs": many("TupleNode", [os_type, word(str(victim))])},
+        "operator.methodcaller": {"__class__": "methodcaller", "__module__": "operator",
+                                  "__loader__": "OperatorFuncNode", "attrs": arguments},
+        # CVE-2025-54413: any attribute of what is trusted.
+        "builtins.str.format": {"__class__": "str", "__module__": "builtins",
+                                "__loader__": "MethodNode",
+                                "content": {"func": "format", "obj": word("{}")}},
+        "functools.partial": {"__class__": "partial", "__module__": "functools",
+                              "__loader__": "PartialNode",
+                              "content": {"func": os_type, "args": arguments,
+                                          "kwds": mapping(), "namespace": mapping()}},
+        # A function of numpy.random in the place of a generator of bits.
+        "numpy.random.seed": {**numbers, "__loader__": "RandomGeneratorNode",
+                              "content": {"bit_generator": mapping(bit_generator=word("seed")),
+                                          "seed_seq": mapping()}},
+        # The nodes of a tree lead wherever the file says, also out of memory.
+        "sklearn.tree._tree.Tree": {"__class__": "Tree", "__module__": "sklearn.tree._tree",
+                                    "__loader__": "TreeNode", "content": mapping(),
+                                    "__reduce__": {"args": arguments}},
+    }  # fmt: skip
+    for name, node in nodes.items():
+        plant(path, node)
+        refused(path, "not trusted", f"'{name}'")
+    # A name that is trusted does not cover for another of the same letters.
+    for loader in ("OperatorFuncNode", "MethodNode"):
+        plant(path, {"__class__": "Pipeline", "__module__": "sklearn.pipeline",
+                     "__loader__": loader, "attrs": arguments,
+                     "content": {"func": "fit", "obj": word("")}})  # fmt: skip
+        refused(path, "a damaged or altered one")
+    assert not victim.exists()
+    assert operator.call  # it exists, so that it was not for want of it
+
+
+def test_what_is_not_trusted_is_listed_and_can_be(tmp_path):
+    """A function, and a stage of one's own, are named with what to write."""
+    other = make_pipeline(Loudness(), FunctionTransformer(double)).fit(X, Y)
+    path = save_model(other, tmp_path / "model.skops")
+    names = [f"{__name__}.Loudness", f"{__name__}.double"]
+    assert f"load_model(..., trusted={names})" in refused(path, f"not loaded: {names}.")
+    with pytest.raises(ValueError, match=r"not loaded: \['[\w.]*\.double'\]\. .*Loudness"):
+        load_model(path, trusted=names[:1])
+    with pytest.raises(TypeError, match="trusted must be a list of names"):
+        load_model(path, trusted=names[0])
+    loaded = load_model(path, trusted=names)
+    np.testing.assert_array_equal(loaded.transform(X), other.transform(X))
+    np.testing.assert_array_equal(loaded.transform(X)[:, 0], [-3, -1, 1, 3])
+
+
+def test_trees_are_loaded_on_demand(tmp_path):
+    forest = RandomForestClassifier(3, random_state=0).fit(X, Y)
+    path = save_model(forest, tmp_path / "model.skops")
+    refused(path, "'sklearn.tree._tree.Tree'")
+    loaded = load_model(path, trusted=["sklearn.tree._tree.Tree"])
+    np.testing.assert_array_equal(loaded.predict_proba(X), forest.predict_proba(X))
+
+
+# --- Caches ---
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_caches_stay_behind(model, clips, as_path, tmp_path):
+    """Neither file nor loaded model knows the folder; the model that was saved still does."""
+    cache, other = tmp_path / "cache", tmp_path / "other"
+    cached = make_pipeline(clone(model[0]), LogisticRegression(), memory=joblib.Memory(None))
+    for branch in ("video", "audio"):
+        cached.set_params(**{f"columntransformer__{branch}__clips__memory": as_path(cache)})
+    cached.fit(clips, ["calm", "angry", "sad"] * 2)
+    folders = [clips.memory for clips in clip_pipelines(cached)]
+    memory = cached.memory
+    path = save_model(cached, tmp_path / "model.skops")
+    assert [clips.memory for clips in clip_pipelines(cached)] == folders
+    assert as_path(cache) in folders
+    assert cached.memory is memory
+    assert str(cache).encode() not in path.read_bytes()
+    before = sorted(cache.rglob("*"))
+    loaded = load_model(path)
+    assert all(clips.memory is None for clips in clip_pipelines(loaded))
+    assert loaded.memory is None
+    # Nothing is written until a folder is asked for.
+    expected = loaded.predict_proba(clips)
+    np.testing.assert_array_equal(expected, cached.predict_proba(clips))
+    assert sorted(cache.rglob("*")) == before
+    np.testing.assert_array_equal(load_model(path, memory=other).predict_proba(clips), expected)
+    assert len(list(other.rglob("*.clip"))) > len(clips)
+
+
+def clip_pipelines(model):
+    found = skemotion._model_file._estimators(model)
+    return [estimator for estimator in found if isinstance(estimator, ClipPipeline)]
+
+
+def test_a_folder_in_a_file_from_a_stranger_is_not_used(saved, clips, tmp_path):
+    victim = tmp_path / "victim"
+
+    def remember(node):
+        if isinstance(node, dict):
+            node = {key: remember(value) for key, value in node.items()}
+            if "memory" in node:
+                node["memory"] = word(str(victim))
+        return [remember(part) for part in node] if isinstance(node, list) else node
+
+    edit(saved, remember)
+    assert saved.read_bytes().count(str(victim).encode()) > 6
+    loaded = load_model(saved)
+    found = [e for e in skemotion._model_file._estimators(loaded) if isinstance(e, Pipeline)]
+    assert len(found) > 6
+    assert all(pipeline.memory is None for pipeline in found)
+    loaded.predict(clips)
+    with pytest.warns(ConvergenceWarning):
+        loaded.fit(clips, ["calm", "angry", "sad"] * 2)
+    assert not victim.exists()
+
+
+# --- What cannot be saved ---
+
+
+def test_what_would_not_load_again_is_not_saved(tmp_path, monkeypatch):
+    def inner(values):
+        return values
+
+    def of_a_script(values):
+        return values
+
+    of_a_script.__module__ = "__main__"
+    monkeypatch.setattr(sys.modules["__main__"], "of_a_script", of_a_script, raising=False)
+    for function in (lambda values: values, inner, of_a_script):
+        with pytest.raises(ValueError, match=r"model\.skops: this Pipeline cannot be .*top level"):
+            save_model(
+                make_pipeline(FunctionTransformer(function), StandardScaler()).fit(X),
+                tmp_path / "model.skops",
+            )
+    scaler = StandardScaler().fit(X)
+    scaler.stream = (number for number in ())
+    with pytest.raises(ValueError, match="this StandardScaler cannot be saved"):
+        save_model(scaler, tmp_path / "model.skops")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_fitted_model(tmp_path):
     path = tmp_path / "model.skops"
-    skops.io.dump({"model": FunctionTransformer(hostile), "about": {}, "versions": {}}, path)
-    with pytest.raises(ValueError, match=rf"not trusted \({hostile.__module__}\.hostile\)"):
-        load_model(path)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"a text",
-        b"PK\x05\x06" + bytes(18),  # an empty archive
-        skops.io.dumps(LogisticRegression()),
-        skops.io.dumps({"model": LogisticRegression()}),
-        skops.io.dumps({"model": [1, 2], "about": {}, "versions": {}}),
-        skops.io.dumps([1, 2, 3]),
-    ],
-)
-def test_other_files_are_named(tmp_path, content):
-    path = tmp_path / "other.skops"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))}: expected a model saved by"):
-        load_model(path)
-
-
-def test_any_archive_but_a_model(tmp_path):
-    path = tmp_path / "Audio.zip"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("Actor_01/a.wav", b"RIFF")
-    with pytest.raises(ValueError, match=r"Audio\.zip: expected a model"):
-        load_model(path)
-
-
-def test_damaged_files_are_named(saved):
-    whole = saved.read_bytes()
-    rng = np.random.default_rng(0)
-    cut = [whole[: len(whole) * share // 10] for share in range(10)]
-    noisy = []
-    for _ in range(40):
-        content = np.frombuffer(whole, dtype=np.uint8).copy()
-        content[rng.integers(len(content), size=20)] = rng.integers(256, size=20)
-        noisy.append(content.tobytes())
-    n_refused = 0
-    for content in cut + noisy:
-        saved.write_bytes(content)
-        try:
-            load_model(saved)
-        except ValueError as error:
-            assert str(error).startswith(f"{saved}: ")  # noqa: PT017
-            n_refused += 1
-    assert n_refused == len(cut) + len(noisy)
+    with pytest.raises(NotFittedError, match="LogisticRegression instance is not fitted yet"):
+        save_model(LogisticRegression(), path)
+    with pytest.raises(TypeError, match="Expected an estimator to save, got list"):
+        save_model([LogisticRegression()], path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_files_and_folders(model, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"gone\.skops: no such model file"):
-        load_model(tmp_path / "gone.skops")
-    with pytest.raises(FileNotFoundError, match=r"no such model file"):
-        load_model(tmp_path)
+    for read in (load_model, read_about):
+        with pytest.raises(FileNotFoundError, match=r"gone\.skops: no such model file"):
+            read(tmp_path / "gone.skops")
+        with pytest.raises(IsADirectoryError, match=r"no such model file, but a folder"):
+            read(tmp_path)
+        with pytest.raises(FileNotFoundError, match=r"^'': expected the name of a model file"):
+            read("")
     with pytest.raises(FileNotFoundError, match=r"gone: no such folder to save the model in"):
         save_model(model, tmp_path / "gone" / "model.skops")
 
 
-def test_a_failed_save_leaves_the_old_file(saved, model, clips, monkeypatch):
+def test_a_failed_save_leaves_the_old_file(saved, model, monkeypatch):
     before = saved.read_bytes()
 
     def break_off(content, file):
@@ -201,26 +520,130 @@ def test_a_failed_save_leaves_the_old_file(saved, model, clips, monkeypatch):
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
     # What goes well takes its place.
-    save_model(LogisticRegression().fit([[0], [1]], [0, 1]), saved)
-    assert isinstance(load_model(saved)[0], LogisticRegression)
+    save_model(LogisticRegression().fit(X, Y), saved)
+    assert isinstance(load_model(saved), LogisticRegression)
     assert list(saved.parent.iterdir()) == [saved]
 
 
-def test_other_versions_are_told(saved):
-    def age(schema):
-        versions = schema["content"]["versions"]["content"]
-        versions["numpy"]["content"] = '"1.2.3"'
-        versions["skemotion"]["content"] = '"0.0.1"'
-        del versions["scipy"]
-        return schema
+# --- Other files, damaged files ---
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        load_model(saved)
-    edit(saved, age)
-    here = re.escape(f"skemotion 0.0.1 (here {skemotion.__version__}), numpy 1.2.3 (here ")
-    with pytest.warns(UserWarning, match=here) as caught:
+
+def archive(path, **members):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name.replace("_json", ".json"), content)
+    return path.read_bytes()
+
+
+def test_other_files_are_told_apart(tmp_path):
+    path = tmp_path / "other.skops"
+    schema = json.dumps(many("ListNode", []) | {"protocol": 2})
+    about = json.dumps({"versions": {}, "parameters": {}})
+    for content, found in (
+        (b"", "an empty file"),
+        (b"a text", "no archive"),
+        (pickle.dumps(LogisticRegression()), "a pickle"),
+        (b"PK\x05\x06" + bytes(18), "no files"),
+        (b"PK\x03\x04 and then nothing", "the beginning of one"),
+        (skops.io.dumps(LogisticRegression()), "a file of skops that save_model did not write"),
+        (archive(path, **{"Actor_01/a.wav": b"RIFF"}), "other things (such as 'Actor_01/a.wav')"),
+        (archive(path, schema_json="{", about_json="{}"), "a damaged or altered one"),
+        (archive(path, schema_json="{}", about_json="[]"), "a damaged or altered one"),
+        (archive(path, schema_json="{}", about_json=about), "a damaged or altered one"),
+        (archive(path, schema_json=schema, about_json=about), "found a list. Give"),
+    ):
+        path.write_bytes(content)
+        message = refused(path, f"{path}: expected a model saved by skemotion, found", found)
+        assert re.search(r"\. (Give|Copy|Read) .*\.$", message)
+
+
+def test_damaged_files_are_named(saved):
+    whole = saved.read_bytes()
+    rng = np.random.default_rng(0)
+    cut = [whole[: len(whole) * share // 10] for share in range(10)]
+    noisy = []
+    for _ in range(40):
+        content = np.frombuffer(whole, dtype=np.uint8).copy()
+        content[rng.integers(len(content), size=20)] = rng.integers(256, size=20)
+        noisy.append(content.tobytes())
+    for content in cut + noisy:
+        saved.write_bytes(content)
+        refused(saved, "expected a model saved by skemotion, found")
+    for content in cut:
+        saved.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"^{re.escape(str(saved))}: expected a model"):
+            read_about(saved)
+
+
+def test_files_that_are_larger_than_they_look(tmp_path):
+    """None of them keeps the reader busy, or fills the memory."""
+    path = tmp_path / "model.skops"
+
+    def bomb(change, **packing):
+        save_model(LogisticRegression().fit(X, Y), path)
+        edit(path, change, **packing)
+        refused(path, "a damaged or altered one")
+
+    # A gigabyte of zeros is a megabyte when packed; here a little less.
+    bomb(lambda schema: {**schema, "more": "0" * 10**7}, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10**5
+    # Parts within parts.
+    bomb(lambda schema: b'{"protocol":2,"content":' + b"[" * 10**6)
+    deep = b'{"__class__":"list","__module__":"builtins","__loader__":"ListNode","content":['
+    bomb(lambda schema: deep * 300 + b"]}" * 300)
+    # Two parts that are two parts each, and so on.
+    laughs = {**many("ListNode", [word(0)]), "__id__": 10**6}
+    for level in range(1, 80):
+        again = {"__id__": 10**6 + level - 1}
+        laughs = {**many("ListNode", [laughs, again]), "__id__": 10**6 + level}
+    plant(path, laughs)
+    refused(path, "a damaged or altered one")
+    # An array of more numbers than there is memory for.
+    save_model(LogisticRegression().fit(X, Y), path)
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            large = content.replace(b"'shape': (1,)", b"'shape': (9" + b"9" * 11 + b",)")
+            file.writestr(name, large.replace(b" " * 11, b"", 1) if large != content else content)
+    refused(path, "a damaged or altered one")
+
+
+# --- Versions ---
+
+
+def test_other_versions_are_told(saved):
+    def age(about):
+        about["versions"] |= {"scikit-learn": "1.2.3", "skemotion": "0.0.1", "python": "3.0"}
+        del about["versions"]["scipy"]
+        return about
+
+    def age_estimators(schema):
+        return json.loads(json.dumps(schema).replace(sklearn.__version__, "1.2.3"))
+
+    edit(saved, age, "about.json")
+    edit(saved, age_estimators)
+    with pytest.warns(UserWarning, match="saved with other versions") as caught:
         load_model(saved)
     assert len(caught) == 1
-    assert "scipy unknown" in str(caught[0].message)
     assert caught[0].filename == __file__
+    here = read_about(saved)["versions"]
+    message = str(caught[0].message)
+    assert message.startswith(f"{saved} was saved with other versions: ")
+    assert f"skemotion 0.0.1 (here {skemotion.__version__}): descriptors may" in message
+    assert re.search(r"scikit-learn 1\.2\.3 \(here \d[\w.]+\): the classifier may decide", message)
+    assert "scipy unknown (here " in message
+    assert "numpy" not in message
+    assert "python" not in message
+    assert "Train it anew, or install these versions" in message
+    assert here["python"] == "3.0"
+
+
+def test_what_the_versions_here_cannot_rebuild(saved, monkeypatch):
+    def age(about):
+        about["versions"]["scikit-learn"] = "1.2.3"
+        return about
+
+    edit(saved, age, "about.json")
+    monkeypatch.setattr(skops.io, "load", types.SimpleNamespace)  # takes no argument like ours
+    refused(saved, "cannot rebuild: scikit-learn 1.2.3 (here ", "Install the versions")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GroupKFold
@@ -109,9 +108,9 @@ def evaluate(
             else GroupKFold(min(n_groups, _MOST_FOLDS))
         )
         splits = list(splitter.split(X, y, groups))
-        # Threads share the descriptors, which may be gigabytes; with a split per core, further
-        # threads of BLAS within each would only stand in the way.
-        with threadpool_limits(1 if effective_n_jobs(n_jobs) > 1 else None, user_api="blas"):
+        # Threads share the descriptors, which may be gigabytes. BLAS gets one within each, whatever
+        # their number: several add in another order, and figures would hang on n_jobs.
+        with threadpool_limits(1, user_api="blas"):
             predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
                 delayed(_predict)(model, X, y, groups, train, test) for train, test in splits
             )

@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skemotion.model_selection import PROTOCOLS, evaluate
 from skemotion.pipeline import make_emotion_pipeline
@@ -34,6 +35,26 @@ def rows(n_actors, n_clips):
     groups = np.repeat(np.arange(n_actors) * 10, n_clips)
     X = np.arange(len(groups))[:, np.newaxis]
     return X, np.where(X[:, 0] % 2, "angry", "calm"), groups
+
+
+class Threads(Spy):
+    """Notes how many threads BLAS has."""
+
+    def fit(self, X, y):
+        libraries = threadpool_info()
+        Spy.seen += [lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"]
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2])
+def test_one_thread_of_blas_whatever_the_workers(n_jobs):
+    Spy.seen = []
+    X, y, groups = rows(3, 4)
+    with threadpool_limits(2, user_api="blas"):
+        evaluate(Threads(), X, y, groups, n_jobs=n_jobs)
+    threads = [n for n in Spy.seen if isinstance(n, int)]
+    assert threads
+    assert set(threads) == {1}
 
 
 @pytest.mark.parametrize(("n_actors", "n_folds"), [(2, 2), (5, 5), (12, 12), (24, 12)])

@@ -1,0 +1,33 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+import skemotion
+
+# Installed with an extra or for the tests, or slow to import and seldom needed.
+HEAVY = {
+    "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime", "polars", "pooch",
+    "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
+}  # fmt: skip
+EVERYTHING = (
+    "import skemotion, skemotion.cli, skemotion.audio, skemotion.classification, "
+    "skemotion.datasets, skemotion.decomposition, skemotion.model_selection, skemotion.pipeline, "
+    "skemotion.video"
+)
+
+
+@pytest.mark.parametrize("statement", ["import skemotion", EVERYTHING])
+def test_heavy_packages_wait_until_they_are_used(statement):
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert "skemotion" in loaded
+    assert not loaded & HEAVY
+    if statement == "import skemotion":
+        assert not loaded & {"librosa", "numba", "sklearn", "cv2"}
+
+
+def test_the_version_is_told():
+    assert skemotion.__version__.count(".") >= 2
