@@ -26,7 +26,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, on the real clips too where they are present."""
-    install(session, "tests", extras="[plot]")
+    install(session, "tests", extras="[plot,image,onnx,torch,cluster]")
     # The installed package is tested, not the folder beside it; its docstrings are tests as well.
     session.run("pytest", *session.posargs, env={"SCIPY_ARRAY_API": "1"})
 

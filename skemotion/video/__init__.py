@@ -1,7 +1,19 @@
 """Video: loading clips and describing them."""
 
 from ._decoding import decode_clip
+from ._face_crop import FaceCrop
+from ._frame_hog import FrameHOG, frame_hog
 from ._hog3d import HOG3D, hog3d
 from ._loader import VideoLoader
+from ._onnx_backbone import OnnxBackbone
 
-__all__ = ["HOG3D", "VideoLoader", "decode_clip", "hog3d"]
+__all__ = [
+    "HOG3D",
+    "FaceCrop",
+    "FrameHOG",
+    "OnnxBackbone",
+    "VideoLoader",
+    "decode_clip",
+    "frame_hog",
+    "hog3d",
+]
