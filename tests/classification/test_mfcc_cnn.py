@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from skemotion._model_file import load_model, save_model
+from skemotion import load_model, save_model
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
 from skemotion.classification import MFCCCNNClassifier
 from skemotion.pipeline import ClipPipeline
@@ -268,7 +268,7 @@ def test_survives_pickling_and_saving_and_shares_nothing(voices, tmp_path):
     pickled = pickle.dumps(cnn)
     assert b"torch" not in pickled
     np.testing.assert_array_equal(pickle.loads(pickled).predict_proba(clips), probabilities)
-    loaded, _ = load_model(save_model(cnn, tmp_path / "cnn.skops"))
+    loaded = load_model(save_model(cnn, tmp_path / "cnn.skops"))
     np.testing.assert_array_equal(loaded.predict_proba(clips), probabilities)
     assert loaded.history_ == cnn.history_
     # Workers get the weights as read-only memory maps.

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 from torch import nn
 
-from skemotion._model_file import load_model, save_model
+from skemotion import load_model, save_model
 from skemotion.classification import MFCCRNNClassifier
 
 QUICK = MFCCRNNClassifier(hidden_size=6, max_epochs=3, random_state=0)
@@ -108,7 +108,7 @@ def test_survives_pickling_and_saving(orders, tmp_path):
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(rnn)).predict_proba(clips), probabilities
     )
-    loaded, _ = load_model(save_model(rnn, tmp_path / "rnn.skops"))
+    loaded = load_model(save_model(rnn, tmp_path / "rnn.skops"))
     np.testing.assert_array_equal(loaded.predict_proba(clips), probabilities)
 
 

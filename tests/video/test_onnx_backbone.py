@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from skemotion._model_file import load_model, save_model
+from skemotion import load_model, save_model
 from skemotion.decomposition import BSplineProjector
 from skemotion.pipeline import ClipCache, ClipPipeline
 from skemotion.video import OnnxBackbone, VideoLoader, _onnx_network
@@ -307,11 +307,11 @@ def test_under_a_classifier_saved_and_loaded(tmp_path):
     ).fit(clips, y)
     assert model.score(clips, y) == 1
     saved = save_model(model, tmp_path / "model.skops")
-    loaded, _ = load_model(saved)
+    loaded = load_model(saved)
     np.testing.assert_array_equal(loaded.predict_proba(clips), model.predict_proba(clips))
     # Only the path is in the saved model.
     shutil.move(folder, tmp_path / "elsewhere")
-    loaded, _ = load_model(saved)
+    loaded = load_model(saved)
     with pytest.raises(FileNotFoundError, match=r"network\.onnx: no such ONNX file"):
         loaded.predict(clips)
 
