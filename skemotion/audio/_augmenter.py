@@ -43,14 +43,16 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
     speed_rates : tuple of float, default=(1.5, 2.0, 0.8, 0.5)
         Tempo as a multiple of the clip's own, one variant each; the pitch stays.
     time_shifts : tuple of float, default=()
-        Shifts, as shares of the clip's length, one variant each; what leaves at one end comes
-        back at the other, and positive shifts are towards the end.
+        Seconds, one variant each; towards the end where positive. The shift is circular: what
+        leaves at one end comes back at the other, so that no sound is lost.
     include_original : bool, default=False
         Whether the clip itself comes before its variants.
     random_state : int, default=0
         Seed of the noise, together with the clip's samples: the same clip gets the same noise in
         any order, batch, fold or worker. A generator or None, whose noise would depend on what
         was drawn before, is not taken.
+    sample_rate : int, default=22050
+        Samples per second (Hz) of the waveforms; only the time shifts need it.
 
     Attributes
     ----------
@@ -97,6 +99,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         "time_shifts": [tuple, list],
         "include_original": ["boolean"],
         "random_state": [Interval(Integral, 0, None, closed="left")],
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -107,6 +110,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         time_shifts: Sequence[float] = (),
         include_original: bool = False,
         random_state: int = 0,
+        sample_rate: int = 22050,
     ) -> None:
         self.noise = noise
         self.pitch_steps = pitch_steps
@@ -114,6 +118,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         self.time_shifts = time_shifts
         self.include_original = include_original
         self.random_state = random_state
+        self.sample_rate = sample_rate
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -188,7 +193,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            Such as ``pitch+4`` or ``speed1.5``; ``pitch+4_sample00012`` for a table.
+            Such as ``pitch+4``, ``speed1.5`` or ``shift+0.1``; ``pitch+4_sample00012`` for a table.
         """
         check_input_names(self, input_features)
         names = self._names()
@@ -208,7 +213,7 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
             *(["noise"] if self.noise is not None else []),
             *(f"pitch{steps:+g}" for steps in self.pitch_steps),
             *(f"speed{rate:g}" for rate in self.speed_rates),
-            *(f"shift{share:g}" for share in self.time_shifts),
+            *(f"shift{seconds:+g}" for seconds in self.time_shifts),
         ]
 
     def __sklearn_tags__(self) -> Tags:
@@ -226,14 +231,15 @@ def augment(
     time_shifts: Sequence[float] = (),
     include_original: bool = False,
     random_state: int = 0,
+    sample_rate: int = 22050,
 ) -> list[NDArray[Any]]:
     """Make variants of one waveform.
 
     Parameters
     ----------
     waveform : ndarray of float, shape (n_samples,)
-        Mono sound of any sample rate.
-    noise, pitch_steps, speed_rates, time_shifts, include_original, random_state
+        Mono sound.
+    noise, pitch_steps, speed_rates, time_shifts, include_original, random_state, sample_rate
         As for `AudioAugmenter`.
 
     Returns
@@ -247,7 +253,7 @@ def augment(
     >>> import numpy as np
     >>> from skemotion.audio import augment
     >>> ramp = np.arange(4.0)
-    >>> augment(ramp, None, (), (), time_shifts=(0.25,))
+    >>> augment(ramp, None, (), (), time_shifts=(0.5,), sample_rate=2)
     [array([3., 0., 1., 2.])]
     """
     _check_variants(noise, pitch_steps, speed_rates, time_shifts, include_original)
@@ -261,7 +267,7 @@ def augment(
             stretched = stretch(*parts, rate, _length(waveform, rate))
             variants.append(_resample(stretched, rate, len(waveform)))
         variants.extend(stretch(*parts, r, _length(waveform, r)) for r in speed_rates)
-    variants.extend(np.roll(waveform, round(share * len(waveform))) for share in time_shifts)
+    variants.extend(np.roll(waveform, round(seconds * sample_rate)) for seconds in time_shifts)
     return variants
 
 
@@ -309,7 +315,7 @@ def _check_variants(
     limits: list[tuple[str, Sequence[Any], float, float]] = [
         ("pitch_steps", pitch_steps, -np.inf, np.inf),
         ("speed_rates", speed_rates, 0, np.inf),
-        ("time_shifts", time_shifts, -1, 1),
+        ("time_shifts", time_shifts, -np.inf, np.inf),
     ]
     for name, values, low, high in limits:
         if not all(isinstance(v, Real) and low < float(v) < high for v in values):

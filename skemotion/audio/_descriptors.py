@@ -6,6 +6,7 @@ shape (n_bins, n_frames); what is computed of it, (n_values, n_frames).
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ _N_CHROMA = 12
 # its peak and its valley.
 _BAND_EDGES = (0, 200, 400, 800, 1600, 3200, 6400, 12800)
 _SHARE = 0.02
+DELTA_WIDTH = 9  # frames, librosa's default
 
 
 def mel_spectrum(
@@ -87,6 +89,22 @@ def contrast(magnitude: NDArray[Any], sample_rate: int, frame_length: int) -> ND
     _extremes(magnitude, first, stop, count, peaks, valleys)
     difference: NDArray[Any] = librosa.power_to_db(peaks) - librosa.power_to_db(valleys)
     return difference
+
+
+def derivative(curves: NDArray[Any], order: int) -> NDArray[Any]:
+    """Differentiate curves by frames: slopes of polynomials fitted to 9 frames at a time.
+
+    Equals `librosa.feature.delta`. A clip of fewer frames, which librosa refuses, gets one
+    polynomial of the same degree fitted to all of them; where they are too few for it, 0.
+    """
+    n_frames = curves.shape[1]
+    if n_frames >= DELTA_WIDTH:
+        smooth: NDArray[Any] = librosa.feature.delta(curves, width=DELTA_WIDTH, order=order)
+        return smooth
+    if n_frames <= order:
+        return np.zeros_like(curves)
+    leading = np.polyfit(np.arange(n_frames), curves.T, order)[0]
+    return np.repeat(math.factorial(order) * leading[:, np.newaxis], n_frames, axis=1)
 
 
 def zero_crossing_rate(

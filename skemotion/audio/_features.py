@@ -22,13 +22,16 @@ from .._validation import (
     remember_column,
 )
 from ._descriptors import (
+    DELTA_WIDTH,
     chroma,
     contrast,
+    derivative,
     mel_spectrum,
     mfcc,
     root_mean_square,
     zero_crossing_rate,
 )
+from ._pitch import pitch_candidates, track_pitch
 from ._spectrum import cut_frames, magnitude_spectrum
 from ._waveforms import map_channels, map_waveforms
 
@@ -39,9 +42,8 @@ _POSITIVE = [Interval(Integral, 1, None, closed="left")]
 class AudioFeatures(TransformerMixin, BaseEstimator):
     """Describe each waveform by acoustic features over time.
 
-    Values are those of the functions of the same names in `librosa.feature`, with librosa's
-    defaults, to rounding; the features share one spectrum. A clip's features depend on nothing
-    but the clip.
+    Values are those of librosa, with its defaults, to rounding; the features share one spectrum.
+    A clip's features depend on nothing but the clip.
 
     Parameters
     ----------
@@ -49,7 +51,10 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         Which features, in which order: "mfcc" (mel-frequency cepstral coefficients), "zcr"
         (zero-crossing rate), "rms" (root mean square), "chroma" (12 pitch classes), "contrast"
         (spectral contrast of 7 octave bands, dB), "mel" (mel spectrum, power), "centroid"
-        (spectral centroid, Hz), "rolloff" (frequency below which 85 % of the magnitude lies, Hz).
+        (spectral centroid, Hz), "rolloff" (frequency below which 85 % of the magnitude lies, Hz),
+        "bandwidth" (spread of the spectrum around its centroid, Hz), "flatness" (from 0, a tone,
+        to 1, white noise), "f0" (pitch, Hz; 0 in unvoiced frames), "voicing" (probability that
+        the frame is voiced).
     n_mfcc : int, default=13
         Number of cepstral coefficients.
     n_mels : int, default=128
@@ -60,6 +65,9 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         Samples of a frame.
     hop_length : int, default=512
         Samples from one frame to the next.
+    deltas : int, default=0
+        Orders of derivatives over time, per frame, that come behind the features: 1 for slopes, 2
+        for slopes and curvatures, up to 8.
 
     Attributes
     ----------
@@ -75,11 +83,27 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
     audio_features : The same for one clip.
     AudioAugmenter : Makes variants of waveforms, which this stage takes as well.
     skemotion.decomposition.BSplineProjector : Makes trajectories of one length of them.
+    skemotion.decomposition.TrajectoryStatistics : Makes means, percentiles and slopes of them.
+
+    Notes
+    -----
+    Pitch and voicing are those of `librosa.pyin` [2]_ between 55 and 1000 Hz, in double precision.
+    They take several times as long as all default features. Plain YIN, as `librosa.yin`
+    has it, is hardly faster, but it leaps by octaves and gives a pitch to every frame, silence
+    included. Pitch falls to 0 where the voice ends, so that splines and derivatives of it follow
+    these edges as well.
+
+    Derivatives are those of `librosa.feature.delta`: slopes of polynomials fitted to 9 frames. In
+    a clip of fewer frames, one polynomial is fitted to all of them, and a derivative that they are
+    too few for is 0.
 
     References
     ----------
     .. [1] B. McFee et al., "librosa: Audio and music signal analysis in Python", Proceedings of
        the 14th Python in Science Conference, 2015.
+    .. [2] M. Mauch and S. Dixon, "pYIN: A fundamental frequency estimator using probabilistic
+       threshold distributions", IEEE International Conference on Acoustics, Speech and Signal
+       Processing, 2014.
 
     Examples
     --------
@@ -97,6 +121,8 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         "sample_rate": _POSITIVE,
         "frame_length": [Interval(Integral, 2, None, closed="left")],
         "hop_length": _POSITIVE,
+        # librosa's polynomials are of the derivative's order, which 9 frames limit.
+        "deltas": [Interval(Integral, 0, DELTA_WIDTH - 1, closed="both")],
     }
 
     def __init__(
@@ -107,6 +133,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         sample_rate: int = 22050,
         frame_length: int = 2048,
         hop_length: int = 512,
+        deltas: int = 0,
     ) -> None:
         self.features = features
         self.n_mfcc = n_mfcc
@@ -114,6 +141,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.sample_rate = sample_rate
         self.frame_length = frame_length
         self.hop_length = hop_length
+        self.deltas = deltas
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -181,11 +209,12 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            Such as ``mfcc03``; ``mfcc03_pitch+4`` where there is more than one column;
-            ``mfcc03_frame00012`` for a table.
+            Such as ``mfcc03``, and ``mfcc03-delta2`` for its second derivative;
+            ``mfcc03_pitch+4`` where there is more than one column; ``mfcc03_frame00012`` for a
+            table.
         """
         check_input_names(self, input_features)
-        names = _names(self.features, self.n_mfcc, self.n_mels)
+        names = _names(self.features, self.n_mfcc, self.n_mels, self.deltas)
         if self.clip_shape_:
             silence = np.zeros(self.n_features_in_)
             n_frames = len(cut_frames(silence, self.frame_length, self.hop_length))
@@ -213,6 +242,7 @@ def audio_features(
     sample_rate: int = 22050,
     frame_length: int = 2048,
     hop_length: int = 512,
+    deltas: int = 0,
 ) -> NDArray[Any]:
     """Describe one waveform by acoustic features over time.
 
@@ -220,7 +250,7 @@ def audio_features(
     ----------
     waveform : ndarray of float, shape (n_samples,)
         Mono sound.
-    features, n_mfcc, n_mels, sample_rate, frame_length, hop_length
+    features, n_mfcc, n_mels, sample_rate, frame_length, hop_length, deltas
         As for `AudioFeatures`.
 
     Returns
@@ -241,6 +271,9 @@ def audio_features(
     magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
     power = cache(lambda: magnitude() ** 2)
     mel = cache(lambda: mel_spectrum(power(), n_mels, sample_rate, frame_length))
+    bins: dict[str, Any] = {"sr": sample_rate, "n_fft": frame_length}
+    centroid = cache(lambda: librosa.feature.spectral_centroid(S=magnitude(), **bins))
+    candidates = cache(lambda: pitch_candidates(frames, sample_rate))
     compute: dict[str, Callable[[], NDArray[Any]]] = {
         "mfcc": lambda: mfcc(mel(), n_mfcc),
         "zcr": lambda: zero_crossing_rate(waveform, frame_length, hop_length),
@@ -248,15 +281,20 @@ def audio_features(
         "chroma": lambda: chroma(power(), sample_rate, frame_length),
         "contrast": lambda: contrast(magnitude(), sample_rate, frame_length),
         "mel": mel,
-        "centroid": lambda: librosa.feature.spectral_centroid(
-            S=magnitude(), sr=sample_rate, n_fft=frame_length
+        "centroid": centroid,
+        "rolloff": lambda: librosa.feature.spectral_rolloff(S=magnitude(), **bins),
+        "bandwidth": lambda: librosa.feature.spectral_bandwidth(
+            S=magnitude(), centroid=centroid(), **bins
         ),
-        "rolloff": lambda: librosa.feature.spectral_rolloff(
-            S=magnitude(), sr=sample_rate, n_fft=frame_length
-        ),
+        "flatness": lambda: librosa.feature.spectral_flatness(S=power(), power=1.0),
+        "f0": lambda: track_pitch(*candidates(), sample_rate, hop_length),
+        "voicing": lambda: candidates()[1],
     }
-    trajectory = np.vstack([compute[name]() for name in features]).T
-    return np.ascontiguousarray(trajectory, dtype=waveform.dtype)
+    curves = np.vstack([compute[name]() for name in features])
+    if deltas:
+        orders = range(1, deltas + 1)
+        curves = np.vstack([curves, *(derivative(curves, order) for order in orders)])
+    return np.ascontiguousarray(curves.T, dtype=waveform.dtype)
 
 
 def _widths(n_mfcc: int, n_mels: int) -> dict[str, int]:
@@ -270,16 +308,22 @@ def _widths(n_mfcc: int, n_mels: int) -> dict[str, int]:
         "mel": n_mels,
         "centroid": 1,
         "rolloff": 1,
+        "bandwidth": 1,
+        "flatness": 1,
+        "f0": 1,
+        "voicing": 1,
     }
 
 
-def _names(features: Sequence[str], n_mfcc: int, n_mels: int) -> list[str]:
+def _names(features: Sequence[str], n_mfcc: int, n_mels: int, deltas: int) -> list[str]:
     widths = _widths(n_mfcc, n_mels)
-    return [
+    names = [
         name if widths[name] == 1 else f"{name}{i:0{len(str(widths[name] - 1))}d}"
         for name in features
         for i in range(widths[name])
     ]
+    orders = ["", "-delta", *(f"-delta{order}" for order in range(2, deltas + 1))]
+    return [name + order for order in orders[: deltas + 1] for name in names]
 
 
 def _check_features(features: Sequence[str], n_mfcc: int, n_mels: int) -> None:

@@ -1,13 +1,16 @@
 """Decomposition: from curves and tensors to few numbers per clip."""
 
 from ._bspline import BSplineProjector, bspline_basis, evaluate, project
+from ._statistics import TrajectoryStatistics, trajectory_statistics
 from ._tucker import PartialTucker, partial_tucker
 
 __all__ = [
     "BSplineProjector",
     "PartialTucker",
+    "TrajectoryStatistics",
     "bspline_basis",
     "evaluate",
     "partial_tucker",
     "project",
+    "trajectory_statistics",
 ]

@@ -62,23 +62,33 @@ def test_pitch_moves_by_semitones_and_keeps_the_length():
 
 def test_variants_are_columns_in_order():
     clips = [chirp(0.5), chirp(0.3)]
-    augmenter = AudioAugmenter(time_shifts=(0.25, -0.5), include_original=True).fit(clips)
+    augmenter = AudioAugmenter(time_shifts=(0.25, -0.1), include_original=True).fit(clips)
     table = augmenter.transform(clips)
     assert table.dtype == object
     assert table.shape == (2, 11)
     assert list(augmenter.get_feature_names_out()) == [
         "original",
         *NAMES,
-        "shift0.25",
-        "shift-0.5",
+        "shift+0.25",
+        "shift-0.1",
     ]
     for row, clip in zip(table, clips, strict=True):
         n = len(clip)
         np.testing.assert_array_equal(row[0], clip)
         lengths = [n, n, n, n, *(round(n / rate) for rate in (1.5, 2.0, 0.8, 0.5)), n, n]
         assert [len(variant) for variant in row[1:]] == lengths
-        np.testing.assert_array_equal(row[9], np.roll(clip, round(n / 4)))
-        np.testing.assert_array_equal(row[10], np.roll(clip, -round(n / 2)))
+        np.testing.assert_array_equal(row[9], np.roll(clip, round(0.25 * RATE)))
+        np.testing.assert_array_equal(row[10], np.roll(clip, -round(0.1 * RATE)))
+
+
+@settings(deadline=None, max_examples=25)
+@given(n=st.integers(1, 300), seconds=st.floats(-3, 3), rate=st.integers(1, 200))
+def test_shifts_are_circular_and_undone_by_their_opposites(n, seconds, rate):
+    clip = np.arange(float(n))
+    (shifted,) = augment(clip, None, (), (), time_shifts=(seconds,), sample_rate=rate)
+    assert shifted[round(seconds * rate) % n] == 0
+    (back,) = augment(shifted, None, (), (), time_shifts=(-seconds,), sample_rate=rate)
+    np.testing.assert_array_equal(back, clip)
 
 
 def test_noise_is_white_and_of_the_given_size():
@@ -172,10 +182,11 @@ def test_says_which_row_is_no_waveform(bad, found):
     ("parameters", "message"),
     [
         ({"speed_rates": (0,)}, "speed_rates must be numbers between 0 and inf"),
-        ({"time_shifts": (1.5,)}, "time_shifts must be numbers between -1 and 1"),
+        ({"time_shifts": (np.inf,)}, "time_shifts must be numbers between -inf and inf"),
         ({"pitch_steps": ("4",)}, "pitch_steps must be numbers"),
         ({"noise": None, "pitch_steps": (), "speed_rates": ()}, "no variant to make"),
         ({"random_state": None}, "random_state"),
+        ({"sample_rate": 0}, "sample_rate"),
     ],
 )
 def test_refuses_parameters(parameters, message):

@@ -1,0 +1,266 @@
+"""Statistics of curves over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+
+from .._validation import (
+    FLOATS,
+    check_cell,
+    check_clips,
+    check_input_names,
+    clip_column,
+    frames_only_tables,
+    remember_column,
+)
+
+
+@frames_only_tables
+class TrajectoryStatistics(TransformerMixin, BaseEstimator):
+    """Describe curves of any length by their statistics over time.
+
+    The plain alternative to `BSplineProjector`: a curve becomes as many numbers whatever its
+    number of points, but what came when is lost, but for the slope. A clip's statistics depend
+    on nothing but the clip.
+
+    Parameters
+    ----------
+    statistics : tuple of str, default=("mean", "std", "p10", "p50", "p90", "slope")
+        Which statistics, in which order: "mean", "std" (standard deviation of the points
+        themselves, not an estimate of a population's), "min", "max", "p0" to "p100" (percentiles,
+        linearly interpolated), "slope" (of the least-squares line over t in [0, 1]: the rise from
+        the clip's beginning to its end).
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of curves.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit; empty for columns of curves.
+    n_curves_ : int
+        Curves per clip at fit: features times variants.
+
+    See Also
+    --------
+    trajectory_statistics : The same for one clip.
+    BSplineProjector : Keeps the course of the curves.
+    skemotion.audio.AudioFeatures : Gives curves of different lengths.
+
+    Notes
+    -----
+    A curve of one point has standard deviation 0 and slope 0, and is each of the other statistics
+    itself.
+
+    Examples
+    --------
+    The simplest baseline of emotional speech, MFCC averaged over time:
+
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skemotion.audio import AudioFeatures
+    >>> from skemotion.decomposition import TrajectoryStatistics
+    >>> tones = [np.sin(0.1 * np.arange(22050)), np.sin(0.2 * np.arange(11025))]
+    >>> baseline = make_pipeline(AudioFeatures(("mfcc",)), TrajectoryStatistics(("mean",)))
+    >>> baseline.fit_transform(tones).shape
+    (2, 1, 13)
+    >>> baseline.get_feature_names_out()[3]
+    'mfcc03_mean'
+    """
+
+    _parameter_constraints = {"statistics": [tuple, list]}
+
+    def __init__(
+        self, statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope")
+    ) -> None:
+        self.statistics = statistics
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Remember how many curves a clip has; nothing is learnt from them.
+
+        Parameters
+        ----------
+        X : column(s) of curves or array-like of numbers
+            See `transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TrajectoryStatistics
+        """
+        _check_statistics(self.statistics)
+        column = clip_column(X)
+        if column is None:
+            X = check_clips(self, X, reset=True)
+            self.n_curves_ = int(np.prod(X.shape[2:]))
+        else:
+            self.n_curves_ = sum(curve.shape[1] for curve in self._curves(column, 0))
+            remember_column(self, 1 if column.ndim == 1 else column.shape[1])
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Describe each clip's curves.
+
+        Parameters
+        ----------
+        X : column(s) of curves or array-like of numbers
+            A list or object array of shape (n_clips,) whose items are arrays of shape
+            (n_points, n_features), each with its own number of points; or a table of them, shape
+            (n_clips, n_variants). Or an array of shape (n_clips, n_points, ...), any further
+            axes being further curves; a row of a table is one curve.
+
+        Returns
+        -------
+        statistics : ndarray of shape (n_clips, n_statistics, n_features * n_variants)
+            The variants' features stand side by side. (n_clips, n_statistics, ...) for an array
+            of numbers. float32 for float32 curves, else float64.
+
+        Raises
+        ------
+        ValueError
+            If clips differ in their number of features, or values are not finite; the message
+            says which row.
+        """
+        self._validate_params()
+        column = clip_column(X)
+        if column is None:
+            X = check_clips(self, X, reset=False)
+            return np.stack([trajectory_statistics(clip, self.statistics) for clip in X])
+        rows = []
+        for row in range(len(column)):
+            curves = self._curves(column, row)
+            rows.append(np.hstack([trajectory_statistics(c, self.statistics) for c in curves]))
+            n_curves = getattr(self, "n_curves_", rows[0].shape[1])
+            if rows[row].shape[1] != n_curves:
+                raise ValueError(
+                    f"TrajectoryStatistics expected {n_curves} curves (features times variants) "
+                    f"in every clip, found {rows[row].shape[1]} in row {row}: give all clips the "
+                    "same features."
+                )
+        return np.stack(rows)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the statistics, in the order of a flattened result.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the curves; ``curve00``, ... by default.
+
+        Returns
+        -------
+        names : ndarray of str
+            Such as ``mfcc03_mean_pitch+4`` for the curve ``mfcc03_pitch+4``; ``mean`` for a
+            table of single curves.
+        """
+        check_input_names(self, input_features)
+        if len(self.clip_shape_) == 1:
+            return np.array(self.statistics, dtype=object)
+        if input_features is None:
+            input_features = [f"curve{i:02d}" for i in range(self.n_curves_)]
+        if len(input_features) != self.n_curves_:
+            raise ValueError(
+                f"input_features should have length equal to the number of curves per clip "
+                f"({self.n_curves_}), got {len(input_features)}."
+            )
+        curves = [str(name).partition("_") for name in input_features]
+        return np.array(
+            [f"{head}_{name}{sep}{tail}" for name in self.statistics for head, sep, tail in curves],
+            dtype=object,
+        )
+
+    def _curves(self, column: NDArray[Any], row: int) -> list[NDArray[Any]]:
+        """Check one clip's curves: an array of shape (n_points, n_features) per variant."""
+        cells = column[row] if column.ndim == 2 else [column[row]]
+        expected = "curves of shape (n_points, n_features), such as AudioFeatures makes"
+        curves = [check_cell(self, cell, row, ndim=(1, 2), expected=expected) for cell in cells]
+        return [curve if curve.ndim == 2 else curve[:, np.newaxis] for curve in curves]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def trajectory_statistics(
+    curve: ArrayLike,
+    statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope"),
+) -> NDArray[Any]:
+    """Give a curve's statistics over time.
+
+    Parameters
+    ----------
+    curve : array-like of shape (n_points, ...)
+        Values at n_points equally spaced points over [0, 1]; further axes are further curves.
+    statistics : tuple of str
+        As for `TrajectoryStatistics`.
+
+    Returns
+    -------
+    values : ndarray of shape (n_statistics, ...)
+        float32 for a float32 curve, else float64.
+
+    See Also
+    --------
+    TrajectoryStatistics : The same as an estimator, with the details.
+
+    Examples
+    --------
+    >>> from skemotion.decomposition import trajectory_statistics
+    >>> trajectory_statistics([1.0, 2.0, 3.0, 6.0], ("mean", "p50", "slope"))
+    array([3. , 2.5, 4.8])
+    """
+    _check_statistics(statistics)
+    values = np.asarray(curve)
+    dtype = values.dtype if values.dtype in FLOATS else np.float64
+    # Sums of many single-precision values would lose digits.
+    exact = values.astype(np.float64)
+    result = np.empty((len(statistics), *values.shape[1:]))
+    percentiles = {i: int(n[1:]) for i, n in enumerate(statistics) if n not in _STATISTICS}
+    if percentiles:
+        # All at once: they sort the points.
+        result[list(percentiles)] = np.percentile(exact, list(percentiles.values()), axis=0)
+    for i, name in enumerate(statistics):
+        if name in _STATISTICS:
+            result[i] = _STATISTICS[name](exact)
+    return result.astype(dtype)
+
+
+def _slope(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the slope of the least-squares line; 0 for one point, which has none."""
+    if len(curve) == 1:
+        return np.zeros_like(curve[0])
+    t = np.linspace(-0.5, 0.5, len(curve))
+    return np.asarray(np.tensordot(t, curve, axes=1) / (t @ t))
+
+
+_STATISTICS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "mean": lambda curve: np.mean(curve, axis=0),
+    "std": lambda curve: np.std(curve, axis=0),
+    "min": lambda curve: np.min(curve, axis=0),
+    "max": lambda curve: np.max(curve, axis=0),
+    "slope": _slope,
+}
+_PERCENTILE = re.compile(r"p(\d{1,2}|100)")
+
+
+def _check_statistics(statistics: Sequence[str]) -> None:
+    if not len(statistics) or not all(
+        isinstance(name, str) and (name in _STATISTICS or _PERCENTILE.fullmatch(name))
+        for name in statistics
+    ):
+        raise ValueError(
+            f"statistics must be some of {', '.join(_STATISTICS)}, and percentiles p0 to p100; got "
+            f" {statistics!r}."
+        )
