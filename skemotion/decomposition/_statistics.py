@@ -13,13 +13,13 @@ from sklearn.utils import Tags
 
 from .._validation import (
     FLOATS,
-    check_cell,
     check_clips,
     check_input_names,
     clip_column,
     frames_only_tables,
     remember_column,
 )
+from ._curves import clip_curves, describe_curves, name_numbers
 
 
 @frames_only_tables
@@ -104,7 +104,7 @@ class TrajectoryStatistics(TransformerMixin, BaseEstimator):
             X = check_clips(self, X, reset=True)
             self.n_curves_ = int(np.prod(X.shape[2:]))
         else:
-            self.n_curves_ = sum(curve.shape[1] for curve in self._curves(column, 0))
+            self.n_curves_ = sum(curve.shape[1] for curve in clip_curves(self, column, 0))
             remember_column(self, 1 if column.ndim == 1 else column.shape[1])
         return self
 
@@ -136,18 +136,9 @@ class TrajectoryStatistics(TransformerMixin, BaseEstimator):
         if column is None:
             X = check_clips(self, X, reset=False)
             return np.stack([trajectory_statistics(clip, self.statistics) for clip in X])
-        rows = []
-        for row in range(len(column)):
-            curves = self._curves(column, row)
-            rows.append(np.hstack([trajectory_statistics(c, self.statistics) for c in curves]))
-            n_curves = getattr(self, "n_curves_", rows[0].shape[1])
-            if rows[row].shape[1] != n_curves:
-                raise ValueError(
-                    f"TrajectoryStatistics expected {n_curves} curves (features times variants) "
-                    f"in every clip, found {rows[row].shape[1]} in row {row}: give all clips the "
-                    "same features."
-                )
-        return np.stack(rows)
+        return describe_curves(
+            self, column, lambda curves: trajectory_statistics(curves, self.statistics)
+        )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the statistics, in the order of a flattened result.
@@ -166,25 +157,7 @@ class TrajectoryStatistics(TransformerMixin, BaseEstimator):
         check_input_names(self, input_features)
         if len(self.clip_shape_) == 1:
             return np.array(self.statistics, dtype=object)
-        if input_features is None:
-            input_features = [f"curve{i:02d}" for i in range(self.n_curves_)]
-        if len(input_features) != self.n_curves_:
-            raise ValueError(
-                f"input_features should have length equal to the number of curves per clip "
-                f"({self.n_curves_}), got {len(input_features)}."
-            )
-        curves = [str(name).partition("_") for name in input_features]
-        return np.array(
-            [f"{head}_{name}{sep}{tail}" for name in self.statistics for head, sep, tail in curves],
-            dtype=object,
-        )
-
-    def _curves(self, column: NDArray[Any], row: int) -> list[NDArray[Any]]:
-        """Check one clip's curves: an array of shape (n_points, n_features) per variant."""
-        cells = column[row] if column.ndim == 2 else [column[row]]
-        expected = "curves of shape (n_points, n_features), such as AudioFeatures makes"
-        curves = [check_cell(self, cell, row, ndim=(1, 2), expected=expected) for cell in cells]
-        return [curve if curve.ndim == 2 else curve[:, np.newaxis] for curve in curves]
+        return name_numbers(self.statistics, input_features, self.n_curves_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
