@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ._limits import limits
 from ._media import MediaError
 
 if TYPE_CHECKING:
     from ._model_file import load_model, read_about, save_model
 
-__all__ = ["MediaError", "load_model", "read_about", "save_model"]
+__all__ = ["MediaError", "limits", "load_model", "read_about", "save_model"]
 __version__ = "0.1.0.dev0"
 
 

@@ -4,55 +4,45 @@ from __future__ import annotations
 
 import io
 import os
-import stat
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import av
 import fsspec
 import joblib
+from av.stream import Disposition
 
-Source = str | bytes | os.PathLike[str]
+from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
+from ._errors import MediaError, beyond_limit, clip_name
+from ._limits import Limits, limits_in_force
+
+Source = str | bytes | bytearray | memoryview | os.PathLike[str]
+
+__all__ = [
+    "MediaError",
+    "Source",
+    "beyond_limit",
+    "check_pixels",
+    "clip_name",
+    "decoding_threads",
+    "identity",
+    "open_stream",
+]
 
 _MEDIUM = {"video": "a picture", "audio": "sound"}
-
-
-class MediaError(ValueError):
-    """A clip cannot be used: the message says which file, what was expected and what was found.
-
-    Examples
-    --------
-    >>> from skemotion import MediaError
-    >>> from skemotion.audio import AudioLoader
-    >>> try:
-    ...     AudioLoader().transform(["nowhere.wav"])
-    ... except MediaError as error:
-    ...     print(error)
-    nowhere.wav: expected a media file, found no such file. Check the path.
-    """
-
-
-def clip_name(source: Any) -> str:
-    """Say which clip is meant, in an error message."""
-    if isinstance(source, bytes):
-        return f"<{len(source)} bytes in memory>"
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    if hasattr(source, "shape"):
-        return f"<array of shape {source.shape}>"
-    return repr(source)
 
 
 @contextmanager
 def open_stream(
     source: Source, kind: Literal["video", "audio"]
 ) -> Iterator[tuple[av.container.InputContainer, Any]]:
-    """Open a clip and its first stream of a kind; decoding errors inside become `MediaError`.
+    """Open a clip and its main stream of a kind; decoding errors inside become `MediaError`.
+
+    The main stream is the first one that the file marks as its default, or else the first. A
+    cover picture is no video.
 
     Parameters
     ----------
@@ -70,31 +60,84 @@ def open_stream(
     Raises
     ------
     MediaError
-        If the file is missing, empty, damaged or has no such stream.
+        If the file is missing, empty, damaged, has no such stream or claims to be beyond the
+        limits in force.
     """
-    name = clip_name(source)
+    name, limits = clip_name(source), limits_in_force()
+    # Decoders look at this before they make room for a picture, whatever a header said. They count
+    # a margin in; what is less than twice too large gets a clear message further down.
+    most = {"max_pixels": str(2 * limits.max_pixels)}
     try:
-        with av.open(
-            _input(source, name), mode="r", options=_OPTIONS, metadata_errors="replace"
-        ) as container:
-            streams: Sequence[Any] = (
-                container.streams.video if kind == "video" else container.streams.audio
-            )
-            if not streams:
-                found = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
-                raise MediaError(
-                    f"{name}: expected {_MEDIUM[kind]}, found no {kind} stream (streams: {found}). "
-                    f"Use a clip with {_MEDIUM[kind]}, or a model for another modality."
-                )
+        with (
+            _input(source, name) as file,
+            av.open(
+                file, "r", options={**_OPTIONS, **most}, metadata_errors="replace"
+            ) as container,
+        ):
+            stream = _main_stream(container, kind, name)
+            _check_claims(container, stream, name, limits)
             if kind == "video":
-                streams[0].thread_type = "AUTO"
-                streams[0].codec_context.thread_count = _n_threads.get() or joblib.cpu_count()
-            yield container, streams[0]
+                stream.thread_type = "AUTO"
+                stream.codec_context.thread_count = _n_threads.get() or joblib.cpu_count()
+                stream.codec_context.options = most
+            yield container, stream
     except av.FFmpegError as error:
+        or_large = ", or an enormous picture" if kind == "video" else ""
         raise MediaError(
-            f"{name}: expected a readable {kind} file, found damaged or foreign data "
+            f"{name}: expected a readable {kind} file, found damaged or foreign data{or_large} "
             f"({error.strerror or error}). Make or download the file again."
         ) from error
+
+
+def _main_stream(
+    container: av.container.InputContainer, kind: Literal["video", "audio"], name: str
+) -> Any:
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [
+        stream
+        for stream in (container.streams.video if kind == "video" else container.streams.audio)
+        if not stream.disposition & covers
+    ]
+    if not streams:
+        found = {
+            "cover picture" if stream.disposition & covers else stream.type
+            for stream in container.streams
+        }
+        raise MediaError(
+            f"{name}: expected {_MEDIUM[kind]}, found no {kind} stream (streams: "
+            f"{', '.join(sorted(found)) or 'none'}). Use a clip with {_MEDIUM[kind]}, or a model "
+            "for another modality."
+        )
+    main = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+    if main.codec_context is None:
+        raise MediaError(
+            f"{name}: expected a {kind} stream that can be decoded, found one of an unknown codec. "
+            "Convert the clip, for example to MP4."
+        )
+    return main
+
+
+def _check_claims(
+    container: av.container.InputContainer, stream: Any, name: str, limits: Limits
+) -> None:
+    """Refuse a clip that says itself that it is beyond the limits."""
+    seconds = (container.duration or 0) / av.time_base
+    if seconds > limits.max_seconds:
+        raise beyond_limit(name, "max_seconds", f"a header that claims {seconds:.0f} s")
+    if stream.type == "audio":
+        return
+    context = stream.codec_context
+    if stream.frames > limits.max_frames:
+        raise beyond_limit(name, "max_frames", f"a header that claims {stream.frames} frames")
+    check_pixels(context, name, limits)
+
+
+def check_pixels(picture: Any, name: str, limits: Limits) -> None:
+    """Refuse a frame, or a stream that claims frames, beyond the limit."""
+    if picture.width * picture.height > limits.max_pixels:
+        raise beyond_limit(
+            name, "max_pixels", f"a picture of {picture.height} x {picture.width} pixels"
+        )
 
 
 _n_threads: ContextVar[int | None] = ContextVar("_n_threads", default=None)
@@ -132,80 +175,53 @@ def identity(source: Any) -> tuple[str, ...]:
     MediaError
         If there is no such file.
     """
+    if isinstance(source, bytearray | memoryview):
+        source = bytes(source)
     if not isinstance(source, str | os.PathLike):
         return ("content", str(joblib.hash(source, coerce_mmap=True)))
     path = os.fspath(source)
-    is_address = "://" in path or "::" in path
-    file = Path(path.rsplit("::", 1)[-1].removeprefix("file://") if is_address else path)
+    member, _, place = path.rpartition("::")
+    file = local_path(place)
+    if file is None or (member and not member.startswith("zip://")):
+        check_allowed(path)
     try:
-        if not is_address or file.exists():
-            status = file.stat()
-            member = path.rpartition("::")[0]
+        if file is not None:
+            status = Path(file).stat()
             return (
                 "file",
                 member,
-                str(file.absolute()),
+                str(Path(file).absolute()),
                 str(status.st_size),
                 str(status.st_mtime_ns),
             )
         system, inner = fsspec.core.url_to_fs(path)
         return ("remote", path, system.ukey(inner))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
         ) from error
 
 
-# A play list or reference movie inside a clip may only lead to other local files, not to the
-# network.
-_OPTIONS = {"protocol_whitelist": "file"}
+# Containers of one clip. Play lists and the like (HLS, DASH, concat, SDP, numbered images), which
+# lead to other files or to the network, are none; nor is what hardly anyone uses and no one fuzzes.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,apng,asf,au,avi,bmp_pipe,caf,dts,dv,eac3,flac,flv,gif,h263,h264,hevc,ivf,"
+    "jpeg_pipe,m4v,matroska,mjpeg,mov,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,png_pipe,"
+    "rm,tiff_pipe,tta,voc,w64,wav,webp_pipe,wtv,wv,yuv4mpegpipe"
+)
+# A reference movie inside a clip leads nowhere.
+_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _CONTAINERS}
 
 
-def _input(source: Source, name: str) -> str | io.BytesIO:
-    if isinstance(source, bytes):
+def _input(source: Source, name: str) -> IO[bytes]:
+    if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
-    path = os.fspath(source)
-    if "://" in path or "::" in path:
-        return io.BytesIO(_fetch(path))
-    try:
-        status = Path(path).stat()
-    except FileNotFoundError:
-        raise MediaError(
-            f"{name}: expected a media file, found no such file. Check the path."
-        ) from None
-    except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
-        raise MediaError(
-            f"{name}: expected a media file, found no path to one ({error})."
-        ) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise MediaError(f"{name}: expected a media file, found a folder. Give the clips in it.")
-    if not stat.S_ISREG(status.st_mode):
-        raise MediaError(f"{name}: expected a media file, found a device or a pipe.")
-    if not status.st_size:
-        raise MediaError(f"{name}: expected a media file, found an empty one. Get the file again.")
-    # With the protocol spelt out, a name such as "concat:x" stays a name.
-    return f"file:{path}"
-
-
-# What file systems and archives raise: RuntimeError for an encrypted member, NotImplementedError
-# for an unknown compression.
-_UNREADABLE = (
-    OSError, EOFError, KeyError, ValueError, ImportError, RuntimeError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-
-
-def _fetch(address: str) -> bytes:
-    # Members of archives are compressed, so that seeking in them means reading them again:
-    # a clip's few megabytes are read once instead.
-    try:
-        with fsspec.open(address, "rb") as file:
-            data: bytes = file.read()
-    except _UNREADABLE as error:
-        raise MediaError(
-            f"{address}: expected a readable address, found {type(error).__name__}: {error}. "
-            "Check the address, and that the archive or the server can be read."
-        ) from error
-    if not data:
-        raise MediaError(f"{address}: expected a media file, found an empty one.")
-    return data
+    address = os.fspath(source)
+    path = None if "::" in address else local_path(address)
+    if path is None:
+        return fetch(address)
+    file: Any = open_file(path, name)
+    # PyAV tells FFmpeg this name, and it would rather trust an ending, or take a "%d" for numbered
+    # files, than look into this one.
+    file.raw.name = "clip"
+    return file

@@ -14,9 +14,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from ._errors import clip_name
+
 FLOATS: tuple[DTypeLike, ...] = (np.float64, np.float32)
 
 _Class = TypeVar("_Class", bound=type)
+_SOURCE = (str, bytes, bytearray, memoryview, os.PathLike)
 
 
 def clip_column(X: Any) -> NDArray[Any] | None:
@@ -36,12 +39,14 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     -------
     ndarray of object, shape (n_clips,) or (n_clips, n_variants), or None
     """
-    if isinstance(X, str | bytes | os.PathLike):
-        raise ValueError(f"Expected a column of clips, got the single clip {X!r}: pass [clip].")
+    if isinstance(X, _SOURCE):
+        raise ValueError(
+            f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
+        )
     if isinstance(X, list | tuple):
-        if not len(X) or not isinstance(X[0], str | bytes | os.PathLike | np.ndarray | None):
+        if not len(X) or not isinstance(X[0], (*_SOURCE, np.ndarray, type(None))):
             return None
-        return object_array(X)
+        return _as_bytes(object_array(X))
     if hasattr(X, "to_numpy"):
         X = X.to_numpy()
     if not isinstance(X, np.ndarray) or not X.size:
@@ -50,7 +55,15 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         X = X.astype(object)
     if X.dtype != object or not (X.ndim == 1 or isinstance(X.flat[0], str | np.ndarray)):
         return None
-    return X
+    return _as_bytes(X)
+
+
+def _as_bytes(column: NDArray[Any]) -> NDArray[Any]:
+    """Turn clips in other buffers into bytes, which are hashed, pickled and told apart as one."""
+    if not any(isinstance(clip, bytearray | memoryview) for clip in column.flat):
+        return column
+    clips = [bytes(c) if isinstance(c, bytearray | memoryview) else c for c in column.flat]
+    return object_array(clips).reshape(column.shape)
 
 
 def source_column(X: Any) -> list[Any] | None:

@@ -53,9 +53,11 @@ def test_error_is_a_value_error():
 def test_names():
     assert clip_name("zip://a.wav::b.zip") == "zip://a.wav::b.zip"
     assert clip_name(Path("x") / "y.wav") == str(Path("x") / "y.wav")
-    assert clip_name(b"abc") == "<3 bytes in memory>"
+    for content in (b"abc", bytearray(b"abc"), memoryview(b"abc")):
+        assert clip_name(content) == "<3 bytes in memory>"
     assert clip_name(np.zeros((2, 3))) == "<array of shape (2, 3)>"
     assert clip_name(None) == "None"
+    assert clip_name("") == "''"
 
 
 def test_paths_addresses_and_bytes(clip, tmp_path, monkeypatch):
@@ -79,9 +81,8 @@ def test_what_is_not_there(clip, tmp_path):
     assert_refused(tmp_path, "found a folder")
     (tmp_path / "empty.wav").touch()
     assert_refused(tmp_path / "empty.wav", "found an empty one")
-    assert_refused(f"zip://a.wav::{tmp_path / 'gone.zip'}", "FileNotFoundError")
-    assert_refused(f"file://{tmp_path / 'gone.wav'}", "FileNotFoundError")
-    assert_refused("smell://a.wav", "Protocol not known")
+    assert_refused(f"zip://a.wav::{tmp_path / 'gone.zip'}", "no such file")
+    assert_refused(f"file://{tmp_path / 'gone.wav'}", "no such file")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("empty.wav", b"")
     assert_refused(f"zip://gone.wav::{tmp_path / 'a.zip'}", "gone.wav")
@@ -125,8 +126,6 @@ def test_the_stream_that_is_wanted(clip, shared_data):
     assert_refused(silent, "sound", "no audio stream", "streams: video")
     with open_stream(silent, "video") as (_, stream):
         assert stream.type == "video"
-    subtitle = b"1\n00:00:00,000 --> 00:00:02,000\nKids are talking by the door\n"
-    assert_refused(subtitle, "streams: subtitle")
 
 
 def test_names_that_look_like_protocols(tmp_path):
@@ -237,6 +236,7 @@ def test_identity_of_members_of_archives(clip, tmp_path):
 
 def test_identity_of_contents():
     assert identity(b"abc") == identity(bytes([97, 98, 99])) != identity(b"abd")
+    assert identity(b"abc") == identity(bytearray(b"abc")) == identity(memoryview(b"abc"))
     array = np.arange(6.0)
     others = [array + 1, array.astype(np.float32), array.reshape(2, 3), array[:5]]
     assert identity(array) == identity(array.copy())

@@ -14,7 +14,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array
 
-from .._media import MediaError, Source, clip_name, open_stream
+from .._limits import limits_in_force
+from .._media import MediaError, Source, beyond_limit, clip_name, open_stream
 from .._validation import (
     FLOATS,
     check_clips,
@@ -53,6 +54,11 @@ class AudioLoader(TransformerMixin, BaseEstimator):
     AudioAugmenter : Makes variants of what this stage returns.
     AudioFeatures : Describes what this stage returns.
     skemotion.video.VideoLoader : The same for pictures.
+    skemotion.limits : How long a clip may be, and whether addresses elsewhere are opened.
+
+    Notes
+    -----
+    Of several streams of sound the first that is marked as default is taken, or else the first.
 
     Examples
     --------
@@ -109,7 +115,7 @@ class AudioLoader(TransformerMixin, BaseEstimator):
         Raises
         ------
         MediaError
-            If a clip is missing, damaged or without sound.
+            If a clip is missing, damaged, without sound or beyond `skemotion.limits`.
         """
         self._validate_params()
         sources = source_column(X)
@@ -174,18 +180,69 @@ def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.floa
     MediaError
         If the clip is missing, damaged or without sound.
     """
-    blocks: list[NDArray[Any]] = []
-    with open_stream(source, "audio") as (container, stream):
-        rate = stream.rate
-        # Only the sample format is converted here; mixing and resampling are left to the
-        # libraries that librosa uses, so that the values are the same.
-        to_float = av.AudioResampler(format="fltp")
-        for frame in container.decode(stream):
-            blocks.extend(part.to_ndarray() for part in to_float.resample(frame))
-    if not sum(block.shape[1] for block in blocks):
+    name = clip_name(source)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for
+        mono, rate = _decode(source, name)
+        _check_finite(name, mono)
+        waveform = librosa.resample(mono, orig_sr=rate, target_sr=sample_rate)
+    _check_finite(name, waveform)
+    return waveform
+
+
+def _check_finite(name: str, samples: NDArray[np.float32]) -> None:
+    n_bad = len(samples) - np.count_nonzero(np.isfinite(samples))
+    if n_bad:
         raise MediaError(
-            f"{clip_name(source)}: expected sound, found an audio stream without a single sample "
-            "that can be decoded. Make or download the file again."
+            f"{name}: expected samples that are finite numbers, found {n_bad} of {len(samples)} "
+            "that are NaN, infinite or enormous. Make or download the file again."
         )
-    mono = np.concatenate([block.mean(axis=0) for block in blocks])
-    return librosa.resample(mono, orig_sr=rate, target_sr=sample_rate)
+
+
+_MOST_CHANNELS = 64  # that FFmpeg converts
+
+
+def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
+    """Decode sound into the mean of its channels and its sample rate."""
+    limits = limits_in_force()
+    blocks: list[NDArray[Any]] = []
+    n_samples, rate, n_channels = 0, 0, 0
+    with open_stream(source, "audio") as (container, stream):
+        # Only the sample format is converted here; mixing and resampling are left to the
+        # libraries that librosa uses, so that the values are the same. Interleaved, since PyAV
+        # crashes on separate channels where there are eight or more.
+        to_float = av.AudioResampler(format="flt")
+        for frame in container.decode(stream):
+            if not rate:
+                rate, n_channels = frame.sample_rate, frame.layout.nb_channels
+                _check_kind(name, rate, n_channels)
+            elif (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
+                raise MediaError(
+                    f"{name}: expected one kind of sound throughout, found {n_channels} channels "
+                    f"at {rate} Hz and then {frame.layout.nb_channels} at {frame.sample_rate} Hz. "
+                    "Convert it to one."
+                )
+            n_samples += frame.samples
+            if n_samples > limits.max_seconds * rate:
+                raise beyond_limit(name, "max_seconds", "more sound")
+            if n_samples * np.float32().itemsize > limits.max_bytes:
+                raise beyond_limit(name, "max_bytes", "a longer waveform")
+            for part in to_float.resample(frame):
+                samples = part.to_ndarray().reshape(-1, n_channels)
+                blocks.append(np.ascontiguousarray(samples.T).mean(axis=0))
+    if not n_samples:
+        raise MediaError(
+            f"{name}: expected sound, found an audio stream without a single sample that can be "
+            "decoded. Make or download the file again."
+        )
+    return np.concatenate(blocks), rate
+
+
+def _check_kind(name: str, rate: int, n_channels: int) -> None:
+    lowest, highest = limits_in_force().sample_rates
+    if not lowest <= rate <= highest:
+        raise beyond_limit(name, "sample_rates", f"{rate} Hz")
+    if n_channels > _MOST_CHANNELS:
+        raise MediaError(
+            f"{name}: expected sound of at most {_MOST_CHANNELS} channels, found {n_channels}. "
+            "Take out those that are needed."
+        )

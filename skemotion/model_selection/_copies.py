@@ -12,9 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import fsspec
-
-from .._media import _UNREADABLE
+from .._addresses import UNREADABLE, fetch
 
 
 class _File(NamedTuple):
@@ -55,7 +53,7 @@ def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         try:
             files[address] = _find(address)
             keys[address] = files[address].place
-        except _UNREADABLE:
+        except UNREADABLE:
             keys[address] = address
             unread.append(address)
     traits: list[Callable[[_File], Hashable]] = [lambda file: file.size, _checksum, _digest]
@@ -66,7 +64,7 @@ def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
             for address in group:
                 try:
                     parts[number, trait(files[address])].append(address)
-                except _UNREADABLE:
+                except UNREADABLE:
                     unread.append(address)
         groups = [part for part in parts.values() if len({keys[a] for a in part}) > 1]
     for group in groups:
@@ -108,5 +106,4 @@ def _checksum(file: _File) -> int:
 
 @lru_cache(maxsize=2**16)
 def _digest(file: _File) -> str:
-    with fsspec.open(file.place, "rb") as stream:
-        return hashlib.sha256(stream.read()).hexdigest()
+    return hashlib.sha256(fetch(file.place).getbuffer()).hexdigest()

@@ -12,6 +12,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoo
 from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
+from .._limits import Limits, enforced, limits_in_force
 from .._media import MediaError, decoding_threads
 from ._cache import ClipCache, step_identity
 
@@ -32,13 +33,15 @@ class Job(NamedTuple):
     identities: list[str]
     cache: ClipCache | None
     n_threads: int
+    limits: Limits
 
     @classmethod
     def of(cls, steps: list[Step], cache: ClipCache | None, n_workers: int) -> Job:
         """Make a job for so many workers, who share the cores."""
         # The same for all clips: told once.
         identities = [step_identity(step) for _, step in steps] if cache is not None else []
-        return cls(steps, identities, cache, max(1, joblib.cpu_count() // n_workers))
+        n_threads = max(1, joblib.cpu_count() // n_workers)
+        return cls(steps, identities, cache, n_threads, limits_in_force())
 
     def run(self, batch: Any, name: str) -> Any:
         """Send a batch of one clip through the steps behind the last one whose result is kept.
@@ -55,24 +58,27 @@ class Job(NamedTuple):
         result : ndarray or Failure
             Of one row. Each step's is kept where there is a cache.
         """
-        try:
-            keys = self._keys(batch)
-        except MediaError as error:
-            return Failure(self.steps[0][0], error)
-        start = 0
-        for position in reversed(range(len(self.steps))):
-            kept = self._kept(keys[position])
-            if kept is not None:
-                batch, start = kept, position + 1
-                break
-        for position in range(start, len(self.steps)):
-            batch = self._run_step(position, batch, name, keys[position])
-            if isinstance(batch, Failure):
-                break
-        return batch
+        with enforced(self.limits):  # a worker does not know those of its caller
+            try:
+                keys = self._keys(batch)
+            except MediaError as error:
+                return Failure(self.steps[0][0], error)
+            start = 0
+            for position in reversed(range(len(self.steps))):
+                kept = self._kept(keys[position])
+                if kept is not None:
+                    batch, start = kept, position + 1
+                    break
+            for position in range(start, len(self.steps)):
+                batch = self._run_step(position, batch, name, keys[position])
+                if isinstance(batch, Failure):
+                    break
+            return batch
 
     def each(self, batch: Any, name: str) -> Iterator[Any]:
         """Give what each of the steps turns a batch of one clip into, up to a failure."""
+        if not self.steps:
+            return
         try:
             keys = self._keys(batch)
         except MediaError as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .._media import MediaError, Source, clip_name, open_stream
+from .._limits import limits_in_force
+from .._media import MediaError, Source, beyond_limit, check_pixels, clip_name, open_stream
 from ._luma import luma
 from ._resampling import blend, shrink
 
@@ -110,11 +111,27 @@ def _decode(
     color: str,
 ) -> tuple[int, dict[int, NDArray[np.uint8]]]:
     """Count the frames of a clip, and give small pictures of some of them."""
-    kept, n_found = {}, 0
+    kept: dict[int, NDArray[np.uint8]] = {}
+    n_found, shape, orientation = 0, None, None
+    limits, name = limits_in_force(), clip_name(source)
     with open_stream(source, "video") as (container, stream):
         for frame in container.decode(stream):
+            if n_found == limits.max_frames:
+                raise beyond_limit(name, "max_frames", "more frames")
             if is_wanted(n_found):
-                kept[n_found] = _small_picture(frame, scale, size, color)
+                check_pixels(frame, name, limits)
+                # Asked of every frame, it would take a quarter of the time that decoding does.
+                if orientation is None:
+                    orientation = _Orientation.of(frame)
+                picture = _small_picture(frame, orientation, scale, size, color)
+                if shape not in (None, picture.shape):
+                    raise MediaError(
+                        f"{name}: expected frames of one size, found {shape[:2]} and then "
+                        f"{picture.shape[:2]}, shrunk. Give VideoLoader a size=(height, width)."
+                    )
+                kept[n_found], shape = picture, picture.shape
+                if len(kept) * picture.nbytes > limits.max_bytes:
+                    raise beyond_limit(name, "max_bytes", f"{len(kept)} frames that take more")
             n_found += 1
     return n_found, kept
 
@@ -129,7 +146,14 @@ def _refuse_none(source: Source, n_found: int) -> None:
 
 def _count_frames(source: Source) -> int:
     with open_stream(source, "video") as (container, stream):
-        return int(stream.frames) or sum(packet.size > 0 for packet in container.demux(stream))
+        if stream.frames:
+            return int(stream.frames)
+        n_packets, most = 0, limits_in_force().max_frames
+        for packet in container.demux(stream):
+            n_packets += packet.size > 0
+            if n_packets > most:
+                raise beyond_limit(clip_name(source), "max_frames", "more frames")
+        return n_packets
 
 
 def _neighbours(
@@ -153,7 +177,7 @@ def _interpolate(
         if left[row] != at:
             at = left[row]
             before, after = frame(at), frame(right[row])
-        blend(before, after, share[row], result[row])
+        blend(before, after, share[row], result[row, ...])
     return result
 
 
@@ -167,7 +191,45 @@ _LUMA_FIRST = {"gray", "nv12", "nv21"} | {
 _STRETCH = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
+class _Orientation(NamedTuple):
+    """How a stored picture becomes an upright one."""
+
+    is_transposed: bool
+    is_flipped_down: bool
+    is_flipped_across: bool
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> _Orientation:
+        """Read what a camera wrote that was held sideways, or takes mirror images."""
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return cls(False, False, False)
+        # A pixel at (x, y) is to be shown at (a x + c y, b x + d y). Angles other than right ones
+        # are taken to the nearest.
+        a, b, _, c, d = np.frombuffer(data, dtype=np.int32)[:5].tolist()
+        return cls(True, b < 0, c < 0) if abs(b) > abs(a) else cls(False, d < 0, a < 0)
+
+
 def _small_picture(
+    frame: av.VideoFrame,
+    orientation: _Orientation,
+    scale: float,
+    size: tuple[int, int] | None,
+    color: str,
+) -> NDArray[np.uint8]:
+    if not any(orientation):
+        return _small_as_stored(frame, scale, size, color)
+    if orientation.is_transposed:
+        size = size and (size[1], size[0])
+    picture = _small_as_stored(frame, scale, size, color)
+    if orientation.is_transposed:
+        picture = picture.swapaxes(0, 1)
+    down = -1 if orientation.is_flipped_down else 1
+    across = -1 if orientation.is_flipped_across else 1
+    return np.ascontiguousarray(picture[::down, ::across])
+
+
+def _small_as_stored(
     frame: av.VideoFrame, scale: float, size: tuple[int, int] | None, color: str
 ) -> NDArray[np.uint8]:
     if color == "rgb":

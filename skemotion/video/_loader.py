@@ -61,6 +61,14 @@ class VideoLoader(TransformerMixin, BaseEstimator):
     --------
     HOG3D : Describes what this stage returns.
     skemotion.audio.AudioLoader : The same for sound.
+    skemotion.limits : How large a clip may be, and whether addresses elsewhere are opened.
+
+    Notes
+    -----
+    Pictures are turned upright where a camera wrote how it was held; pixels that are not square
+    are left as they are stored. Frames are counted, also where their rate varies. Of several video
+    streams the first that is marked as default is taken, or else the first; cover pictures are
+    none.
 
     Examples
     --------
@@ -137,7 +145,7 @@ class VideoLoader(TransformerMixin, BaseEstimator):
         Raises
         ------
         MediaError
-            If a clip is missing, damaged or without a picture.
+            If a clip is missing, damaged, without a picture or beyond `skemotion.limits`.
         ValueError
             If the clips come out in different sizes.
         """

@@ -1,0 +1,57 @@
+"""The error for a clip that cannot be used."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ._limits import limits_in_force
+
+
+class MediaError(ValueError):
+    """A clip cannot be used: the message says which file, what was expected and what was found.
+
+    Examples
+    --------
+    >>> from skemotion import MediaError
+    >>> from skemotion.audio import AudioLoader
+    >>> try:
+    ...     AudioLoader().transform(["nowhere.wav"])
+    ... except MediaError as error:
+    ...     print(error)
+    nowhere.wav: expected a media file, found no such file. Check the path.
+    """
+
+
+def clip_name(source: Any) -> str:
+    """Say which clip is meant, in an error message."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"<{memoryview(source).nbytes} bytes in memory>"
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source) or "''"
+    if hasattr(source, "shape"):
+        return f"<array of shape {source.shape}>"
+    return repr(source)
+
+
+def beyond_limit(name: str, limit: str, found: str) -> MediaError:
+    """Make the error for a clip beyond one of the limits in force.
+
+    Parameters
+    ----------
+    name : str
+        The clip.
+    limit : str
+        Which, as `skemotion.limits` calls it.
+    found : str
+        What the clip claims or holds.
+
+    Returns
+    -------
+    error : MediaError
+    """
+    return MediaError(
+        f"{name}: expected a clip within {limit}={getattr(limits_in_force(), limit)}, found "
+        f"{found}. Leave the clip out or, if you trust it, load it inside "
+        f"`with skemotion.limits({limit}=...)`."
+    )

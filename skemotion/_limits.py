@@ -1,0 +1,120 @@
+"""What a clip may claim and hold before it is refused, and what may be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of what is loaded; see `limits` for what each means and how to change it."""
+
+    max_pixels: int = 2**26
+    max_frames: int = 100_000
+    max_seconds: float = 1800
+    max_bytes: int = 2**31
+    max_ratio: float = 200
+    sample_rates: tuple[int, int] = (1_000, 1_000_000)
+    allow_urls: bool = False
+
+
+@contextmanager
+def limits(
+    *,
+    max_pixels: int | None = None,
+    max_frames: int | None = None,
+    max_seconds: float | None = None,
+    max_bytes: int | None = None,
+    max_ratio: float | None = None,
+    sample_rates: tuple[int, int] | None = None,
+    allow_urls: bool | None = None,
+) -> Iterator[Limits]:
+    """Change, for what is run inside, how much of a clip is loaded and what is opened.
+
+    A clip beyond a limit is refused with a `MediaError`, before the memory it asks for is spent.
+    What is left out stays as it is outside. The limits hold in the workers of a `ClipPipeline`,
+    threads and processes, as well; they are no part of a model and are not saved with one.
+
+    Parameters
+    ----------
+    max_pixels : int, default=2**26
+        Height times width of a picture as it is stored; 8192 x 8192.
+    max_frames : int, default=100_000
+        Frames of a clip that its header claims, or that are decoded; 66 minutes at 25 Hz.
+    max_seconds : float, default=1800
+        Duration (s) that a clip's header claims, or of sound that is decoded.
+    max_bytes : int, default=2**31
+        Size in memory (bytes) of what is read of one clip: of a file that is read whole, which is
+        one from an archive or an address; of its waveform; of its frames, after shrinking.
+    max_ratio : float, default=200
+        Size of a member of a zip archive, as a multiple of what it takes there, where it is larger
+        than 64 MiB.
+    sample_rates : tuple of 2 int, default=(1_000, 1_000_000)
+        Lowest and highest sample rate of sound (Hz).
+    allow_urls : bool, default=False
+        Whether addresses are opened that may lead to another machine: any but paths, ``file://``
+        and ``zip://`` on a local archive.
+
+    Yields
+    ------
+    limits : Limits
+        Those in force inside.
+
+    Raises
+    ------
+    ValueError
+        If a limit is not a positive number, or the sample rates are no range.
+
+    Examples
+    --------
+    >>> import skemotion
+    >>> from skemotion.audio import AudioLoader
+    >>> try:
+    ...     AudioLoader().transform(["https://example.org/a.wav"])
+    ... except skemotion.MediaError as error:
+    ...     print(str(error)[:59])
+    https://example.org/a.wav: expected a path, or zip://member
+    >>> with skemotion.limits(max_seconds=7200, allow_urls=True) as inside:
+    ...     print(inside.max_seconds, inside.allow_urls)  # and load it here
+    7200 True
+    """
+    given = {
+        "max_pixels": max_pixels,
+        "max_frames": max_frames,
+        "max_seconds": max_seconds,
+        "max_bytes": max_bytes,
+        "max_ratio": max_ratio,
+        "sample_rates": sample_rates,
+        "allow_urls": allow_urls,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name, value in changes.items():
+        if name.startswith("max_") and not value > 0:
+            raise ValueError(f"{name} must be a positive number, got {value!r}.")
+    if sample_rates is not None and not 0 < sample_rates[0] <= sample_rates[1]:
+        raise ValueError(f"sample_rates must be (lowest, highest) in Hz, got {sample_rates!r}.")
+    with enforced(replace(limits_in_force(), **changes)) as changed:
+        yield changed
+
+
+_DEFAULTS = Limits()
+_in_force: ContextVar[Limits] = ContextVar("_in_force", default=_DEFAULTS)
+
+
+def limits_in_force() -> Limits:
+    """Give the limits that hold here."""
+    return _in_force.get()
+
+
+@contextmanager
+def enforced(changed: Limits) -> Iterator[Limits]:
+    """Let these limits hold inside, as for a worker that does not know the caller's."""
+    token = _in_force.set(changed)
+    try:
+        yield changed
+    finally:
+        _in_force.reset(token)
