@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import cache, reduce
+from functools import reduce
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -17,8 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
-from threadpoolctl import ThreadpoolController
 
+from .._threads import one_blas_thread
 from .._validation import FLOATS, check_clips, check_input_names, missing_clips
 
 Rank = int | float | None
@@ -139,9 +139,10 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         """
         X = check_clips(self, X, reset=True, allow_missing=True)
         ranks = _check_ranks(self.ranks, X.shape[1:])
-        self.factors_, self.reconstruction_error_, self.n_iter_ = partial_tucker(
-            X, ranks, self.tol, self.max_iter
-        )
+        with one_blas_thread():
+            self.factors_, self.reconstruction_error_, self.n_iter_ = partial_tucker(
+                X, ranks, self.tol, self.max_iter
+            )
         self.ranks_ = tuple(
             length if factor is None else factor.shape[1]
             for length, factor in zip(self.clip_shape_, self.factors_, strict=True)
@@ -164,7 +165,8 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_clips(self, X, reset=False, allow_missing=True)
-        cores = _project(X, self.factors_, range(len(self.factors_)))
+        with one_blas_thread():
+            cores = _project(X, self.factors_, range(len(self.factors_)))
         cores = cores.reshape(len(X), -1).astype(X.dtype, copy=False)
         cores[missing_clips(X)] = np.nan
         return cores
@@ -354,17 +356,8 @@ def _grams(clips: NDArray[Any], axes: Sequence[int]) -> list[NDArray[np.float64]
 
 def _spectrum(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the eigenvalues and -vectors of a Gram matrix, largest first."""
-    # A second thread gains nothing on matrices of this size, and on a busy machine waits for a core
-    # at each of thousands of steps.
-    with _blas().limit(limits=1, user_api="blas"):
-        values, vectors = scipy.linalg.eigh(gram)
+    values, vectors = scipy.linalg.eigh(gram)
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    # Looking through the loaded libraries takes milliseconds, more than a small decomposition.
-    return ThreadpoolController()
 
 
 def _project(clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int]) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm.auto import tqdm
 
 from .._media import clip_name
+from .._threads import one_blas_thread
 from .._validation import clip_column, frames_only_tables
 from ._cache import ClipCache
 from ._running import ClipError, Failure, Job, Step, run_clips, sift
@@ -174,12 +175,13 @@ class ClipPipeline(TransformerMixin, Pipeline):
             # A bar that is written into a log should not fill it.
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
-        stacked = stack(
-            sift(results, names, self.on_error, errors, stop),
-            names,
-            self.memory,
-            getattr(self, "_example", None),
-        )
+        with one_blas_thread():
+            stacked = stack(
+                sift(results, names, self.on_error, errors, stop),
+                names,
+                self.memory,
+                getattr(self, "_example", None),
+            )
         self.errors_ = errors
         if errors:
             warnings.warn(_summary(errors, n_clips), UnusableClipWarning, stacklevel=2)
