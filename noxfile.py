@@ -55,7 +55,6 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, each beside the plain way and the peer."""
+    """Run the benchmarks, each beside the plain way and the peer; all of them write a table."""
     install(session, "bench")
-    for script in session.posargs or ["hog3d", "decoding", "audio", "tucker", "search"]:
-        session.run("python", f"benchmarks/bench_{script}.py")
+    session.run("python", "benchmarks/run_all.py", *session.posargs)

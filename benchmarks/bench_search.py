@@ -1,18 +1,19 @@
 """A grid search from raw clips, with the cache per clip, against scikit-learn's own pipelines.
 
-3 cell sizes x 4 Tucker ranks x 5 folds: ``python benchmarks/bench_search.py [--clips 20]``.
+3 cell sizes x 4 Tucker ranks x 5 folds: ``python benchmarks/bench_search.py [--clips 10]``.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from measure import Aim, Outcome, Row, conclude, duration
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
@@ -39,10 +40,10 @@ def search(
     return np.asarray(found.cv_results_["mean_test_score"])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> Outcome:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=20)
-    args = parser.parse_args()
+    parser.add_argument("--clips", type=int, default=10)
+    args = parser.parse_args(arguments)
     with TemporaryDirectory() as folder:
         corpus_path = Path(folder, "corpus")
         make_ravdess(corpus_path, n_actors=1, modalities=["full"], duration=3.7,
@@ -61,7 +62,8 @@ def main() -> None:
             "ClipPipeline(memory=...)": lambda: search(cached, "clips__", clips, target),
             "ClipPipeline, a second run": lambda: search(cached, "clips__", clips, target),
         }
-        print(f"\nSearch over 3 cell sizes x 4 ranks x 5 folds, {len(clips)} clips of 720p")
+        work = f"Search over 3 cell sizes x 4 ranks x 5 folds, {len(clips)} clips of 720p"
+        print(f"\n{work}")
         times, scores = {}, {}
         for name, way in ways.items():
             start = time.perf_counter()
@@ -70,9 +72,22 @@ def main() -> None:
             print(f"  {name:34} {times[name]:8.1f} s   x{times['Pipeline'] / times[name]:6.1f}",
                   flush=True)  # fmt: skip
         print(f"  {ClipCache(memory)}")
-        if any(not np.array_equal(score, scores["Pipeline"]) for score in scores.values()):
-            sys.exit("The ways give different scores.")
+    same = all(np.array_equal(score, scores["Pipeline"]) for score in scores.values())
+    plain, peer, ours, again = times.values()
+    return Outcome(
+        [
+            Row(
+                f"{work} (`bench_search.py`)",
+                f"`Pipeline`: {duration(plain)}",
+                f"`Pipeline(memory=...)`: {duration(peer)}",
+                f"{duration(ours)}; again {duration(again)}",
+                [Aim(plain / ours, 15), Aim(peer / ours, 1, label="of the peer")],
+                f"{'equal' if same else 'different'} scores",
+                same,
+            )
+        ]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    conclude(main())
