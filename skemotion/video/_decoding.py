@@ -201,7 +201,9 @@ class _Orientation(NamedTuple):
     @classmethod
     def of(cls, frame: av.VideoFrame) -> _Orientation:
         """Read what a camera wrote that was held sideways, or takes mirror images."""
-        data: Any = frame.side_data.get("DISPLAYMATRIX")
+        # A frame whose side data was looked at stays in memory until the collector of cycles comes
+        # by. Its rotation tells of every matrix but that of a picture stored upside down.
+        data: Any = frame.side_data.get("DISPLAYMATRIX") if frame.rotation else None
         if data is None:
             return cls(False, False, False)
         # A pixel at (x, y) is to be shown at (a x + c y, b x + d y). Angles other than right ones
