@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
@@ -165,7 +165,7 @@ def run_clips(
                 done += 1
                 yield result
             return
-        except BrokenProcessPool:
+        except TerminatedWorkerError:
             # joblib hands out up to two clips per worker, and then one for each that is done.
             for row in range(done, min(done + 2 * n_workers, len(names))):
                 result = _run_alone(job, _safe_indexing(X, [row]), names[row])
@@ -183,7 +183,7 @@ def _run_alone(job: Job, batch: Any, name: str) -> Any:
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:
             return executor.submit(job.run, batch, name).result()
-        except BrokenProcessPool as death:
+        except TerminatedWorkerError as death:
             error = MediaError(
                 f"{name}: expected a clip, found one in which the decoder or a step crashes and "
                 "takes its process along. Leave the clip out, or make or download it again."

@@ -24,30 +24,37 @@ def see(**parameters):
     return ClipPipeline(steps, on_error="nan", **parameters)
 
 
-class Strict(TransformerMixin, BaseEstimator):
-    """Does to certain clips, told by their first value, what a decoder might."""
+def define_strict():
+    class Strict(TransformerMixin, BaseEstimator):
+        """Does to certain clips, told by their first value, what a decoder might."""
 
-    def __init__(self, deadly=(), refused=(), broken=()):
-        self.deadly = deadly
-        self.refused = refused
-        self.broken = broken
+        def __init__(self, deadly=(), refused=(), broken=()):
+            self.deadly = deadly
+            self.refused = refused
+            self.broken = broken
 
-    def fit(self, X, y=None):
-        return self
+        def fit(self, X, y=None):
+            return self
 
-    def transform(self, X):
-        if X[0, 0] in self.deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if X[0, 0] in self.refused:
-            raise ValueError("not this one")
-        if X[0, 0] in self.broken:
-            raise AttributeError("a mistake")
-        return X * 2.0
+        def transform(self, X):
+            if X[0, 0] in self.deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if X[0, 0] in self.refused:
+                raise ValueError("not this one")
+            if X[0, 0] in self.broken:
+                raise AttributeError("a mistake")
+            return X * 2.0
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        return tags
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.requires_fit = False
+            return tags
+
+    return Strict
+
+
+# Workers do not find the modules of tests: a class of a function comes to them as a whole.
+Strict = define_strict()
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
