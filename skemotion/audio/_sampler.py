@@ -60,7 +60,9 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     Variants are held in memory, at `sample_rate`, in float32: the eight of ``AudioAugmenter()``
     take 8.4 times the clip's own waveform, which is 2.7 MB for 3.7 s, or 2.6 GB for 960 clips.
     Fewer variants take less. They are made anew for every fold; a `ClipPipeline` with `memory`
-    behind the sampler knows them again, so that they are described once.
+    behind the sampler knows them again, so that they are described once. imbalanced-learn's
+    pipeline refuses another pipeline as a step between others: put the `ClipPipeline` into a
+    `ColumnTransformer`, or the whole model behind the sampler as the last step.
 
     References
     ----------

@@ -29,18 +29,19 @@ def run_clip_stages(model: BaseEstimator, X: Any) -> tuple[BaseEstimator, Any, l
     Parameters
     ----------
     model : estimator
-        A model whose first step is a `ColumnTransformer` over columns of clips, each with a
-        `Pipeline` that starts with a `ClipPipeline`. Any other is given back as it is, and so is
-        one that lets further columns through.
-    X : DataFrame
+        A `Pipeline` that starts with a `ClipPipeline`, or whose first step is a
+        `ColumnTransformer` over columns of clips, each with such a `Pipeline`. Any other is given
+        back as it is, and so is one that lets further columns through.
+    X : DataFrame or column of clips
         Clips.
 
     Returns
     -------
     rest : estimator
         An unfitted copy that takes the results where the model ran its clip stages.
-    results : DataFrame
-        X, and beside it what each branch's clip stages give, a clip a row.
+    results : DataFrame or ndarray
+        X, and beside it what each branch's clip stages give, a clip a row; of a model without
+        branches, what its clip stages give.
     errors : list of ClipError
         The clips that could not be used, of all branches, where those say ``on_error="nan"``.
 
@@ -62,6 +63,9 @@ def run_clip_stages(model: BaseEstimator, X: Any) -> tuple[BaseEstimator, Any, l
     """
     model = clone(model)
     features = model[0] if isinstance(model, Pipeline) else None
+    if isinstance(features, ClipPipeline) and len(model) > 1:
+        made = features.fit_transform(X)
+        return model[1:], made, features.errors_
     if not isinstance(features, ColumnTransformer) or features.remainder != "drop":
         return model, X, []
     results, transformers, errors = {}, [], []
@@ -90,7 +94,7 @@ def join_clip_stages(model: Pipeline, rest: Pipeline, X: Any) -> Pipeline:
         What `run_clip_stages` was given.
     rest : Pipeline
         What it gave, fitted.
-    X : DataFrame
+    X : DataFrame or column of clips
         A clip, to learn the shape of what the clip stages give.
 
     Returns
@@ -116,6 +120,8 @@ def join_clip_stages(model: Pipeline, rest: Pipeline, X: Any) -> Pipeline:
     >>> join_clip_stages(model, rest, X[:1]).predict(X).tolist()
     ['calm', 'angry', 'calm', 'angry']
     """
+    if isinstance(model[0], ClipPipeline) and len(rest) < len(model):
+        return Pipeline([(model.steps[0][0], clone(model[0]).fit(X)), *rest.steps])
     fitted = {} if not isinstance(rest[0], ColumnTransformer) else rest[0].named_transformers_
     taken = [name for name, branch in fitted.items() if _starts_with_unpacking(branch)]
     if not taken:

@@ -162,3 +162,16 @@ def test_a_model_without_clip_stages_is_joined_to_itself():
     model = make_pipeline(StandardScaler(), LogisticRegression())
     rest, results, _ = run_clip_stages(model, X)
     assert join_clip_stages(model, rest.fit(results, y), X[:1]) is rest
+
+
+def test_a_model_without_branches(clips):
+    X, y = clips["video"], np.arange(8) % 2
+    model = make_pipeline(describe(), PartialTucker(RANKS), LogisticRegression())
+    expected = clone(model).fit(X, y)
+    rest, results, errors = run_clip_stages(model, X)
+    assert (len(rest), results.shape, errors) == (2, (8, 1, 4, 4, 9, 2), [])
+    rest.fit(results, y)
+    np.testing.assert_array_equal(rest.predict_proba(results), expected.predict_proba(X))
+    joined = join_clip_stages(model, rest, X[:1])
+    np.testing.assert_array_equal(joined.predict_proba(X), expected.predict_proba(X))
+    assert repr(joined) == repr(expected)
