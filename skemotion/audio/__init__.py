@@ -2,6 +2,7 @@
 
 from ._augmenter import AudioAugmenter, augment
 from ._features import AudioFeatures, audio_features
+from ._functionals import functional_names, speech_functionals
 from ._loader import AudioLoader
 from ._sampler import AudioAugmentationSampler
 
@@ -12,4 +13,6 @@ __all__ = [
     "AudioLoader",
     "audio_features",
     "augment",
+    "functional_names",
+    "speech_functionals",
 ]

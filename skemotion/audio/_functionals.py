@@ -121,7 +121,9 @@ def speech_functionals(
     voiced = described.voiced
     frames = {
         "active": np.flatnonzero(energy > np.percentile(energy, 95) - _ACTIVE),
-        "voiced": np.flatnonzero(voiced if voiced.sum() > _FEW_VOICED else np.full_like(voiced, True)),
+        "voiced": np.flatnonzero(
+            voiced if voiced.sum() > _FEW_VOICED else np.full_like(voiced, True)
+        ),
     }
 
     def summarize(block: str) -> NDArray[np.float64]:
@@ -187,9 +189,7 @@ def functional_names(blocks: Sequence[str] = BLOCKS) -> list[str]:
 def check_blocks(blocks: Sequence[str]) -> None:
     """Raise `ValueError` if blocks are unknown, named twice, or none."""
     if not len(blocks) or len(set(blocks)) < len(blocks) or not set(blocks) <= set(BLOCKS):
-        raise ValueError(
-            f"blocks must be some of {', '.join(BLOCKS)}, each once; got {blocks!r}."
-        )
+        raise ValueError(f"blocks must be some of {', '.join(BLOCKS)}, each once; got {blocks!r}.")
 
 
 def _derive(described: SpeechDescriptors) -> dict[str, NDArray[np.float64]]:

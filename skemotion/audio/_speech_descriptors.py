@@ -101,7 +101,7 @@ def describe_speech(waveform: NDArray[np.float64]) -> SpeechDescriptors:
     frames = cut_speech_frames(waveform, _FRAME_LENGTH, HOP_LENGTH, n_frames)
     padded, packed = np.zeros((2, min(n_frames, BLOCK), _N_FFT))
     power = np.empty((len(packed), _N_BINS))
-    previous = np.zeros(_N_BINS)
+    amplitude = np.zeros(_N_BINS)
     for block in blocks(n_frames):
         n = block.stop - block.start
         _apply_window(frames[block], padded[:n], zcr[block])
@@ -110,7 +110,7 @@ def describe_speech(waveform: NDArray[np.float64]) -> SpeechDescriptors:
         bands[block] = power[:n] @ power_weights
         level = np.log(power[:n])
         levels[block] = level @ level_weights
-        _measure_shapes(power[:n], level, bins[block], previous, shapes[:, block])
+        _measure_shapes(power[:n], level, bins[block], amplitude, shapes[:, block])
     # The first frame has none before it.
     shapes[_FLUX, 0] = 0
 
@@ -138,9 +138,7 @@ def describe_speech(waveform: NDArray[np.float64]) -> SpeechDescriptors:
         mfcc=np.ascontiguousarray((mel.T @ _cepstrum()).T),
         prosody=_fill_gaps(_prosody(voice, voiced, shapes[_H1], shapes[_H2], shapes[_A3])),
         # `np.maximum` keeps NaN.
-        formants=_fill_gaps(
-            np.concatenate([frequencies.T, np.log(np.maximum(bandwidths.T, 10))])
-        ),
+        formants=_fill_gaps(np.concatenate([frequencies.T, np.log(np.maximum(bandwidths.T, 10))])),
         spectrum=np.stack(spectrum),
         voiced=voiced,
     )
@@ -252,10 +250,10 @@ def _take_power(packed, power):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _measure_shapes(power, level, bins, previous, shapes):  # type: ignore[no-untyped-def]
+def _measure_shapes(power, level, bins, amplitude, shapes):  # type: ignore[no-untyped-def]
     """Measure how each spectrum's power is distributed, and how far it is from the one before.
 
-    `previous` is the last frame's amplitudes, scaled to a norm of 1, before and after.
+    `amplitude` holds the latest spectrum's amplitudes, scaled to a norm of 1.
     """
     for f in range(len(power)):
         total = first = level_sum = 0.0
@@ -285,9 +283,8 @@ def _measure_shapes(power, level, bins, previous, shapes):  # type: ignore[no-un
             shapes[_ROLLOFF + i, f] = _FREQUENCIES[k]
         flux, scale = 0.0, 1 / np.sqrt(total)
         for k in range(_N_BINS):
-            amplitude = np.sqrt(power[f, k]) * scale
-            flux += (amplitude - previous[k]) ** 2
-            previous[k] = amplitude
+            before, amplitude[k] = amplitude[k], np.sqrt(power[f, k]) * scale
+            flux += (amplitude[k] - before) ** 2
         shapes[_FLUX, f] = np.sqrt(flux)
         shapes[_LOW_PEAK, f] = level[f, :_2_KHZ].max()
         shapes[_HIGH_PEAK, f] = level[f, _2_KHZ:_5_KHZ].max()

@@ -53,28 +53,30 @@ def find_formants(
     """
     found = np.full((2, len(where), N_FORMANTS), np.nan)
     if where.any():
-        speech = scipy.signal.resample_poly(waveform, 11, 16, window=_FILTER)
-        emphasized = np.append(speech[0], speech[1:] - _PREEMPHASIS * speech[:-1])
+        # The stubs know windows by name alone.
+        speech = scipy.signal.resample_poly(waveform, 11, 16, window=_FILTER)  # type: ignore[call-overload]
+        speech[1:] -= _PREEMPHASIS * speech[:-1]
         hop = HOP_LENGTH * _RATE // SAMPLE_RATE
-        frames = cut_speech_frames(emphasized, _FRAME_LENGTH, hop, len(where))
-        found[:, where] = resonances(predictors(frames[where] * _WINDOW))
+        frames = cut_speech_frames(speech, _FRAME_LENGTH, hop, len(where))
+        found[:, where] = resonances(predictors(frames, np.flatnonzero(where)))
     return found[0], found[1]
 
 
-def predictors(frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fit linear predictors to windowed frames.
+def predictors(frames: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Fit linear predictors to some of the frames.
 
     Parameters
     ----------
-    frames : ndarray of shape (n_frames, frame_length)
+    frames : ndarray of shape (n_frames, 275)
+    chosen : ndarray of int, shape (n_chosen,)
 
     Returns
     -------
-    ndarray of shape (n_frames, 13)
+    ndarray of shape (n_chosen, 13)
         Coefficients of the polynomials, the highest power's first, which is 1.
     """
-    polynomials = np.empty((len(frames), _ORDER + 1))
-    _predict(frames, polynomials)
+    polynomials = np.empty((len(chosen), _ORDER + 1))
+    _predict(frames, chosen, polynomials)
     return polynomials
 
 
@@ -115,15 +117,17 @@ def _companion(polynomial: NDArray[np.float64]) -> NDArray[np.float64]:
 
 # The loops below are compiled: recursions and iterations on one frame at a time.
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _predict(frames, polynomials):  # type: ignore[no-untyped-def]
-    n_samples = frames.shape[1]
+def _predict(frames, chosen, polynomials):  # type: ignore[no-untyped-def]
+    windowed = np.empty(_FRAME_LENGTH)
     r = np.empty(_ORDER + 1)
     before = np.empty(_ORDER + 1)
-    for f in range(len(frames)):
+    for f in range(len(chosen)):
+        for i in range(_FRAME_LENGTH):
+            windowed[i] = frames[chosen[f], i] * _WINDOW[i]
         for lag in range(_ORDER + 1):
             total = 0.0
-            for i in range(lag, n_samples):
-                total += frames[f, i] * frames[f, i - lag]
+            for i in range(lag, _FRAME_LENGTH):
+                total += windowed[i] * windowed[i - lag]
             r[lag] = total
         # A little white noise, so that pure tones and silence have a predictor, too.
         r[0] = r[0] * 1.0001 + 1e-9

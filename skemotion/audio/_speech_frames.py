@@ -44,14 +44,15 @@ def prepare_speech(
     ndarray of shape (n_remaining,)
         One sample or more.
     """
-    speech = np.asarray(waveform, dtype=np.float64)
-    loudest = np.abs(speech).max()
+    # One copy, and in place from there on: fresh memory costs more than what is done to it.
+    speech = np.array(waveform, dtype=np.float64)
+    loudest = max(speech.max(), -speech.min())
     if loudest > _LOUDEST:
-        speech = speech * (_LOUDEST / loudest)
+        speech *= _LOUDEST / loudest
     if sample_rate != SAMPLE_RATE:
         divisor = gcd(SAMPLE_RATE, sample_rate)
         speech = scipy.signal.resample_poly(speech, SAMPLE_RATE // divisor, sample_rate // divisor)
-    speech = speech - speech.mean()
+    speech -= speech.mean()
     return speech if trim is None else speech[_sounding(speech, trim)]
 
 
@@ -86,12 +87,13 @@ def blocks(n_frames: int) -> Iterator[slice]:
 
 def _sounding(speech: NDArray[np.float64], trim: float) -> slice:
     """Say from where to where a waveform sounds; equals `librosa.effects.trim`."""
-    n_hops = len(speech) // _TRIM_HOP + 1
+    n_whole = len(speech) // _TRIM_HOP
+    hops = speech[: n_whole * _TRIM_HOP].reshape(n_whole, _TRIM_HOP)
+    rest = speech[n_whole * _TRIM_HOP :]
     # A frame's energy is the sum of four hops': two before its centre, and two after it.
-    around = _TRIM_FRAME // 2
-    padded = np.zeros((n_hops + 3) * _TRIM_HOP)
-    padded[around : around + len(speech)] = speech[: len(padded) - around]
-    energy = np.square(padded).reshape(-1, _TRIM_HOP).sum(axis=1)
+    energy = np.zeros(n_whole + 4)
+    energy[2:-2] = np.einsum("ij,ij->i", hops, hops)
+    energy[-2] = rest @ rest
     energy = energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]
     level = np.maximum(np.sqrt(energy / _TRIM_FRAME), _QUIETEST)
     sounding = np.flatnonzero(20 * np.log10(level) > 20 * np.log10(level.max()) - trim)

@@ -110,7 +110,7 @@ def track_voice(waveform: NDArray[np.float64], n_frames: int) -> Voice:
 
 # The loops below are compiled: they work on one frame at a time, and the path's frames follow from
 # each other.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "nnan"})
 def _apply_window(frames, windowed, peak):  # type: ignore[no-untyped-def]
     """Subtract each frame's mean, note its largest sample, and fade its ends out."""
     for f in range(len(frames)):

@@ -131,9 +131,7 @@ def thirds(curves: NDArray[np.float64]) -> NDArray[np.float64]:
         0 for a third without a frame.
     """
     parts = np.array_split(curves, 3, axis=1)
-    return np.stack(
-        [part.mean(axis=1) if part.shape[1] else np.zeros(len(part)) for part in parts]
-    )
+    return np.stack([part.mean(axis=1) if part.shape[1] else np.zeros(len(part)) for part in parts])
 
 
 def timing(
@@ -170,7 +168,11 @@ def timing(
             voiced.sum(),
             peaks.sum() / n_frames,
             len(begins) / n_frames,
-            *(summary(lengths) for lengths in (voices, gaps) for summary in (np.mean, np.std, np.max)),
+            *(
+                summary(lengths)
+                for lengths in (voices, gaps)
+                for summary in (np.mean, np.std, np.max)
+            ),
             (energy < np.percentile(energy, 95) - _PAUSE).mean(),
             smooth.argmax() / n_frames,
         ]
