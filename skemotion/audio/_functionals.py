@@ -1,238 +1,164 @@
-"""Functionals of speech: what a clip sounds like in thousands of named numbers."""
+"""A stage that describes speech by functionals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
 
-from ._speech_descriptors import (
-    FORMANTS,
-    N_MELS,
-    N_MFCC,
-    PROSODY,
-    SPECTRUM,
-    SpeechDescriptors,
-    describe_speech,
-)
-from ._speech_formants import N_FORMANTS
-from ._speech_frames import SAMPLE_RATE, prepare_speech
-from ._speech_statistics import (
-    MODULATION_BANDS,
-    N_STILL,
-    STATISTICS,
-    TIMING,
-    contours,
-    derivative,
-    modulation,
-    statistics,
-    thirds,
-    timing,
-)
-
-BLOCKS = ("mfcc", "mel", "prosody", "formants", "spectrum", "modulation", "timing", "contour",
-          "thirds")  # fmt: skip
-
-# Frames are active where their power is not below its 95th percentile by more than this, in nepers
-# of power (35 dB); where no more than so many are voiced, all count as voiced.
-_ACTIVE = 8.0
-_FEW_VOICED = 5
-_CONTOUR_SPECTRUM = ("loudness", "energy", "centroid", "hammarberg", "slope0-500", "slope500-1500")
-_MFCC_CONTOUR, _VOICE_CONTOUR = 10, 12  # coefficients
-
-_MFCC_NAMES = tuple(f"mfcc{i:02d}" for i in range(N_MFCC))
-_MEL_NAMES = tuple(f"mel{i:02d}" for i in range(N_MELS))
-_PAIR_NAMES = tuple(f"mel{i:02d}+{i + 1:02d}" for i in range(0, N_MELS, 2))
-_VOICE_NAMES = (*PROSODY[:2], *_CONTOUR_SPECTRUM, *FORMANTS[:3])
-_CURVES: dict[str, tuple[str, ...]] = {
-    "mfcc": _MFCC_NAMES,
-    "mfcc-delta": tuple(f"{name}-delta" for name in _MFCC_NAMES),
-    "mfcc-delta2": tuple(f"{name}-delta2" for name in _MFCC_NAMES),
-    "mel": _MEL_NAMES,
-    "mel-delta": tuple(f"{name}-delta" for name in _MEL_NAMES),
-    "prosody": PROSODY,
-    "pitch-delta": (f"{PROSODY[0]}-delta",),
-    "formants": FORMANTS,
-    "formants-delta": tuple(f"{name}-delta" for name in FORMANTS[:N_FORMANTS]),
-    "spectrum": SPECTRUM,
-    "spectrum-delta": tuple(f"{name}-delta" for name in SPECTRUM),
-}
-# What these blocks are made of: curves, over which frames, and whether with their course in time.
-_STATISTICS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "mfcc": (
-        ("mfcc", "active", True),
-        ("mfcc-delta", "active", False),
-        ("mfcc-delta2", "active", False),
-        ("mfcc", "voiced", True),
-    ),
-    "mel": (("mel", "active", True), ("mel", "voiced", True), ("mel-delta", "active", False)),
-    "prosody": (("prosody", "voiced", True), ("pitch-delta", "voiced", False)),
-    "formants": (("formants", "voiced", True), ("formants-delta", "voiced", False)),
-    "spectrum": (
-        ("spectrum", "active", True),
-        ("spectrum", "voiced", True),
-        ("spectrum-delta", "active", False),
-    ),
-}
+from ..base import ClipTransformer
+from ._speech_frames import SAMPLE_RATE
+from ._speech_functionals import BLOCKS, check_blocks, functional_names, speech_functionals
 
 
-def speech_functionals(
-    waveform: NDArray[Any],
-    blocks: Sequence[str] = BLOCKS,
-    sample_rate: int = SAMPLE_RATE,
-    trim: float | None = 30.0,
-) -> NDArray[np.float64]:
-    """Describe a clip of speech by functionals of its descriptors.
+class SpeechFunctionals(ClipTransformer):
+    """Describe each clip of speech by functionals: one row of named numbers, however long it is.
+
+    Low-level descriptors are computed every 10 ms, and summarized over the clip by means,
+    deviations, percentiles and more: the way of openSMILE [1]_ and GeMAPS [2]_. A clip's
+    functionals depend on nothing but the clip.
 
     Parameters
     ----------
-    waveform : ndarray of float, shape (n_samples,)
-        Mono sound, of one sample or more.
-    blocks, sample_rate, trim
-        As for `SpeechFunctionals`.
+    blocks : tuple of str, default=all nine, in this order
+        Which numbers, in which order:
 
-    Returns
-    -------
-    ndarray of shape (n_functionals,)
-        4,340 with all blocks; `functional_names` names them. Finite whatever the waveform.
+        - "mfcc" (960): 20 mel-frequency cepstral coefficients, and their first and second
+          derivatives;
+        - "mel" (1,480): logarithms of power in 40 mel bands, 50 to 8,000 Hz, and derivatives;
+        - "prosody" (89): pitch (semitones above 55 Hz), harmonics-to-noise ratio (dB), jitter,
+          shimmer, the first harmonic against the second and against the third formant;
+        - "formants" (148): F1 to F4 (Hz) and logarithms of their bandwidths;
+        - "spectrum" (814): 22 measures of loudness and of the spectrum's shape, among them
+          centroid, roll-offs, entropy, flux, alpha ratio, Hammarberg index and slopes;
+        - "modulation" (147): how fast the levels of 20 bands go up and down, from 0.3 to 50 Hz;
+        - "timing" (14): length, voice, pauses, rate of syllables;
+        - "contour" (532): the course of coefficients, bands, pitch and formants over the clip,
+          stretched to one length, as cosine coefficients;
+        - "thirds" (156): means over the first, second and last third.
+    sample_rate : int, default=16000
+        Samples per second (Hz) of the waveforms. Others than 16,000 are resampled to it.
+    trim : float or None, default=30.0
+        Silence at both ends is cut off: what is quieter than the loudest 32 ms by more than so
+        many dB. None keeps it.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of waveforms.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit; empty for columns of waveforms.
+
+    See Also
+    --------
+    speech_functionals : The same for one clip.
+    functional_names : Names of the numbers.
+    AudioLoader : Makes waveforms; give it the same `sample_rate`.
+    AudioFeatures : Gives descriptors frame by frame.
+
+    Notes
+    -----
+    Frames of 25 ms begin every 10 ms. Pitch is Boersma's [3]_, from 65 to 650 Hz, in frames of
+    50 ms; formants are resonances of a linear predictor of order 12 at 11 kHz [4]_.
+
+    Statistics are taken over active frames (not more than 35 dB below the 95th percentile), or over
+    voiced ones: mean, deviation, percentiles 5, 25, 50, 75 and 95, the ranges from 5 to 95 and from
+    25 to 75, skewness, kurtosis, and, but for derivatives, slope and curvature. Voice and formants
+    are interpolated between voiced frames. A clip of which five frames or fewer are voiced counts
+    as voiced throughout.
+
+    Everything is finite for any waveform, however short, silent or loud. Waveforms have a peak of
+    about 1; those with one above 2^20 are brought down to it. Some numbers decide between two
+    values and can tip over by rounding where these tie: roll-offs (a bin), active and voiced
+    frames, pitch candidates of equal height, bandwidths at 700 Hz. Skewness and kurtosis of a
+    curve that is constant but for rounding are 0, or as small.
+
+    References
+    ----------
+    .. [1] F. Eyben, M. Wöllmer and B. Schuller, "openSMILE: The Munich versatile and fast
+       open-source audio feature extractor", Proceedings of the 18th ACM International Conference on
+       Multimedia, 1459-1462, 2010.
+    .. [2] F. Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice
+       research and affective computing", IEEE Transactions on Affective Computing 7(2), 190-202,
+       2016.
+    .. [3] P. Boersma, "Accurate short-term analysis of the fundamental frequency and the
+       harmonics-to-noise ratio of a sampled sound", IFA Proceedings 17, 97-110, 1993.
+    .. [4] J. D. Markel and A. H. Gray, "Linear Prediction of Speech", Springer, 1976.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skemotion.audio import functional_names, speech_functionals
+    >>> from skemotion.audio import SpeechFunctionals
     >>> time = np.arange(16000) / 16000
-    >>> hum = sum(np.sin(2 * np.pi * 110 * k * time) / k for k in range(1, 30))
-    >>> row = speech_functionals(hum, blocks=("prosody",))
-    >>> dict(zip(functional_names(("prosody",)), row.round(2)))["pitch_p50_voiced"]
-    np.float64(12.0)
+    >>> hums = [sum(np.sin(2 * np.pi * f * k * time) / k for k in range(1, 30)) for f in (110, 220)]
+    >>> SpeechFunctionals().fit_transform(hums).shape
+    (2, 4340)
+    >>> prosody = SpeechFunctionals(blocks=("prosody",)).set_output(transform="pandas")
+    >>> prosody.fit_transform(hums)[["pitch_p50_voiced"]].round(1)
+       pitch_p50_voiced
+    0              12.0
+    1              24.0
     """
-    check_blocks(blocks)
-    waveform = np.asarray(waveform)
-    if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
-        raise ValueError(
-            "A waveform has the shape (n_samples,), one sample or more, and finite samples; got "
-            f"the shape {waveform.shape}{' and NaN or infinity' if waveform.size else ''}."
-        )
-    described = describe_speech(prepare_speech(waveform, sample_rate, trim))
-    curves = _derive(described)
-    energy = described.spectrum[SPECTRUM.index("energy")]
-    voiced = described.voiced
-    frames = {
-        "active": np.flatnonzero(energy > np.percentile(energy, 95) - _ACTIVE),
-        "voiced": np.flatnonzero(
-            voiced if voiced.sum() > _FEW_VOICED else np.full_like(voiced, True)
-        ),
+
+    takes = "waveforms"
+    _parameter_constraints = {
+        "blocks": [tuple, list],
+        # Telephones have 8,000. Far below, a clip would become many times as long.
+        "sample_rate": [Interval(Integral, 1000, None, closed="left")],
+        "trim": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def summarize(block: str) -> NDArray[np.float64]:
-        return np.concatenate(
-            [
-                statistics(curves[name][:, frames[which]], course).ravel()
-                for name, which, course in _STATISTICS[block]
-            ]
-        )
+    def __init__(
+        self,
+        blocks: Sequence[str] = BLOCKS,
+        sample_rate: int = SAMPLE_RATE,
+        trim: float | None = 30.0,
+    ) -> None:
+        self.blocks = blocks
+        self.sample_rate = sample_rate
+        self.trim = trim
 
-    compute: dict[str, Callable[[], NDArray[np.float64]]] = {
-        "modulation": lambda: _modulation(described),
-        "timing": lambda: timing(voiced, described.spectrum[0], energy),
-        "contour": lambda: _contour(described),
-        "thirds": lambda: thirds(_course(described)).ravel(),
-    }
-    return np.concatenate(
-        [summarize(block) if block in _STATISTICS else compute[block]() for block in blocks]
-    )
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one waveform.
 
+        Parameters
+        ----------
+        clip : ndarray of float, shape (n_samples,)
+            Mono sound.
 
-def functional_names(blocks: Sequence[str] = BLOCKS) -> list[str]:
-    """Name the values of `speech_functionals`.
+        Returns
+        -------
+        functionals : ndarray of shape (n_functionals,)
+            Of the waveform's float dtype; 4,340 with all blocks.
+        """
+        return speech_functionals(clip, **self.get_params()).astype(clip.dtype)
 
-    Parameters
-    ----------
-    blocks : sequence of str
-        As for `SpeechFunctionals`.
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the functionals, such as ``mfcc03_mean_voiced``.
 
-    Returns
-    -------
-    list of str
-        Such as ``mfcc03_mean_voiced``, ``f1-delta_p95_voiced``, ``mel04+05_modulation2-4Hz``,
-        ``pitch_contour02`` and ``loudness_mean_third3``.
-    """
-    check_blocks(blocks)
-    bands = [f"modulation{low:g}-{high:g}Hz" for low, high in MODULATION_BANDS]
-    contour_names = (
-        (_MFCC_NAMES, _MFCC_CONTOUR), (_PAIR_NAMES, _MFCC_CONTOUR), (_VOICE_NAMES, _VOICE_CONTOUR)
-    )  # fmt: skip
-    course_names = (*_MFCC_NAMES, *PROSODY, *SPECTRUM, *FORMANTS[:N_FORMANTS])
-    names = {
-        "modulation": [f"{pair}_{band}" for band in bands for pair in _PAIR_NAMES] + bands,
-        "timing": list(TIMING),
-        "contour": [
-            f"{curve}_contour{i:02d}"
-            for curves, n_coefficients in contour_names
-            for i in range(n_coefficients)
-            for curve in curves
-        ],
-        "thirds": [f"{curve}_mean_third{i}" for i in (1, 2, 3) for curve in course_names],
-    }
-    for block, parts in _STATISTICS.items():
-        names[block] = [
-            f"{curve}_{statistic}_{which}"
-            for curves, which, course in parts
-            for statistic in STATISTICS[: None if course else N_STILL]
-            for curve in _CURVES[curves]
-        ]
-    return [name for block in blocks for name in names[block]]
+        With the variant, as in ``mfcc03_mean_voiced_pitch+4``, where there is more than one column
+        of waveforms; with the channel, as in ``mfcc03_mean_voiced_channel1``, where arrays of them
+        have more than one.
+        """
+        names = functional_names(self.blocks)
+        n_channels = int(np.prod(self.clip_shape_[1:]))
+        if n_channels > 1:
+            return [f"{name}_channel{i}" for name in names for i in range(n_channels)]
+        if self.clip_shape_ or self.n_features_in_ == 1:
+            return names
+        if input_features is None:
+            input_features = [f"variant{i}" for i in range(self.n_features_in_)]
+        return [f"{name}_{variant}" for variant in input_features for name in names]
 
+    def check_parameters(self) -> None:
+        """Refuse blocks that are unknown, named twice, or none."""
+        check_blocks(self.blocks)
 
-def check_blocks(blocks: Sequence[str]) -> None:
-    """Raise `ValueError` if blocks are unknown, named twice, or none."""
-    if not len(blocks) or len(set(blocks)) < len(blocks) or not set(blocks) <= set(BLOCKS):
-        raise ValueError(f"blocks must be some of {', '.join(BLOCKS)}, each once; got {blocks!r}.")
-
-
-def _derive(described: SpeechDescriptors) -> dict[str, NDArray[np.float64]]:
-    """Give the curves that `_CURVES` names."""
-    delta = derivative(described.mfcc)
-    return {
-        "mfcc": described.mfcc,
-        "mfcc-delta": delta,
-        "mfcc-delta2": derivative(delta),
-        "mel": described.mel,
-        "mel-delta": derivative(described.mel),
-        "prosody": described.prosody,
-        "pitch-delta": derivative(described.prosody[:1]),
-        "formants": described.formants,
-        "formants-delta": derivative(described.formants[:N_FORMANTS]),
-        "spectrum": described.spectrum,
-        "spectrum-delta": derivative(described.spectrum),
-    }
-
-
-def _pairs(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average neighbouring bands."""
-    return (mel[::2] + mel[1::2]) / 2
-
-
-def _modulation(described: SpeechDescriptors) -> NDArray[np.float64]:
-    bands = modulation(_pairs(described.mel))
-    return np.concatenate([bands[:, :-1].ravel(), bands[:, -1]])
-
-
-def _contour(described: SpeechDescriptors) -> NDArray[np.float64]:
-    spectrum = [described.spectrum[SPECTRUM.index(name)] for name in _CONTOUR_SPECTRUM]
-    voice = np.concatenate([described.prosody[:2], np.stack(spectrum), described.formants[:3]])
-    return np.concatenate(
-        [
-            contours(described.mfcc, _MFCC_CONTOUR).ravel(),
-            contours(_pairs(described.mel), _MFCC_CONTOUR).ravel(),
-            contours(voice, _VOICE_CONTOUR).ravel(),
-        ]
-    )
-
-
-def _course(described: SpeechDescriptors) -> NDArray[np.float64]:
-    return np.concatenate(
-        [described.mfcc, described.prosody, described.spectrum, described.formants[:N_FORMANTS]]
-    )
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note nothing: the names say what is needed."""

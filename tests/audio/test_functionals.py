@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skemotion.audio import functional_names, speech_functionals
-from skemotion.audio._functionals import BLOCKS
+from skemotion.audio import SpeechFunctionals, functional_names, speech_functionals
 from skemotion.audio._speech_descriptors import describe_speech
 from skemotion.audio._speech_formants import resonances
+from skemotion.audio._speech_functionals import BLOCKS
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -269,3 +269,50 @@ def test_other_rates_are_resampled(sample_rate):
 def test_wrong_input_is_named(waveform, blocks, message):
     with pytest.raises(ValueError, match=message):
         speech_functionals(waveform, blocks)
+
+
+def test_stage_describes_columns_and_tables_of_waveforms():
+    clips = [speech(0.4, seed).astype(dtype) for seed, dtype in enumerate((np.float32, float))]
+    stage = SpeechFunctionals(("timing", "prosody"), sample_rate=22050, trim=None)
+    expected = [speech_functionals(clip, **stage.get_params()) for clip in clips]
+    np.testing.assert_allclose(stage.transform(clips), expected, rtol=1e-6)
+    assert stage.transform(clips[:1]).dtype == np.float32
+    names = functional_names(stage.blocks)
+    assert stage.fit(clips).get_feature_names_out().tolist() == names
+
+    table = np.empty((2, 2), dtype=object)
+    table[:, 0], table[:, 1] = clips, clips[::-1]
+    result = stage.fit_transform(table)
+    np.testing.assert_allclose(result, np.hstack([expected, expected[::-1]]), rtol=1e-6)
+    variants = stage.get_feature_names_out(["original", "pitch+4"])
+    assert variants[0] == "n-frames_original"
+    assert variants[len(names)] == "n-frames_pitch+4"
+    assert len(variants) == result.shape[1]
+
+
+def test_stage_describes_arrays_and_their_channels():
+    stage = SpeechFunctionals(("timing",))
+    sounds = np.random.default_rng(0).standard_normal((3, 2000, 2))
+    result = stage.fit_transform(sounds)
+    assert result.shape == (3, 14, 2)
+    np.testing.assert_array_equal(result[1, :, 1], speech_functionals(sounds[1, :, 1], ("timing",)))
+    assert list(stage.get_feature_names_out()[:3]) == [
+        "n-frames_channel0", "n-frames_channel1", "log-n-frames_channel0"
+    ]  # fmt: skip
+    assert len(stage.get_feature_names_out()) == 28
+    framed = stage.set_output(transform="pandas").fit_transform(sounds[:, :, 0])
+    assert framed.columns.tolist() == functional_names(("timing",))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"blocks": ("mfcc", "chroma")}, "blocks must be some of mfcc, mel.*chroma"),
+        ({"blocks": "mfcc"}, "'blocks'.*'mfcc'"),
+        ({"sample_rate": 16}, "'sample_rate'.*1000"),
+        ({"trim": 0}, "'trim'"),
+    ],
+)
+def test_stage_refuses_wrong_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        SpeechFunctionals(**parameters).fit_transform([np.zeros(5)])
