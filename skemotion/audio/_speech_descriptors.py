@@ -172,12 +172,12 @@ def _prosody(
 def _fill_gaps(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Interpolate between values where there are NaN, linearly; 0 where there is nothing else."""
     frames = np.arange(curves.shape[1])
-    for curve in curves:
-        known = np.isfinite(curve)
-        if not known.any():
+    for curve, known in zip(curves, np.isfinite(curves), strict=True):
+        where = np.flatnonzero(known)
+        if not len(where):
             curve[:] = 0
-        elif not known.all():
-            curve[:] = np.interp(frames, frames[known], curve[known])
+        elif len(where) < len(frames):
+            curve[:] = np.interp(frames, where, curve[where])
     return curves
 
 

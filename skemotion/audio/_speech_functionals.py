@@ -223,12 +223,11 @@ def _modulation(described: SpeechDescriptors) -> NDArray[np.float64]:
 def _contour(described: SpeechDescriptors) -> NDArray[np.float64]:
     spectrum = [described.spectrum[SPECTRUM.index(name)] for name in _CONTOUR_SPECTRUM]
     voice = np.concatenate([described.prosody[:2], np.stack(spectrum), described.formants[:3]])
+    pairs = _pairs(described.mel)
+    curves = contours(np.concatenate([described.mfcc, pairs, voice]), _VOICE_CONTOUR)
+    mfcc, bands, voices = np.split(curves, [N_MFCC, N_MFCC + len(pairs)], axis=1)
     return np.concatenate(
-        [
-            contours(described.mfcc, _MFCC_CONTOUR).ravel(),
-            contours(_pairs(described.mel), _MFCC_CONTOUR).ravel(),
-            contours(voice, _VOICE_CONTOUR).ravel(),
-        ]
+        [mfcc[:_MFCC_CONTOUR].ravel(), bands[:_MFCC_CONTOUR].ravel(), voices.ravel()]
     )
 
 

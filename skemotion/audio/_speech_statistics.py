@@ -24,7 +24,7 @@ CONTOUR_POINTS = 64
 MODULATION_BANDS = ((0.3, 1), (1, 2), (2, 4), (4, 8), (8, 16), (16, 32), (32, 50))  # Hz
 _N_FFT = 512
 _MAX_MODULATED = 256
-_FRAME_STEP = 0.01  # seconds
+_MODULATION_BINS = [np.searchsorted(np.fft.rfftfreq(_N_FFT, 0.01), b) for b in MODULATION_BANDS]
 
 TIMING = (
     "n-frames", "log-n-frames", "voiced-share", "n-voiced", "peaks-per-frame", "voices-per-frame",
@@ -58,13 +58,10 @@ def statistics(curves: NDArray[np.float64], course: bool = True) -> NDArray[np.f
         curves = np.repeat(curves, _MIN_FRAMES, axis=1)
     n_frames = curves.shape[1]
     result = np.empty((len(STATISTICS) if course else N_STILL, len(curves)))
-    # Between the two neighbours of a percentile's place, in proportion.
-    place = _PERCENTILES / 100 * (n_frames - 1)
-    before = place.astype(np.intp)
-    after = np.minimum(before + 1, n_frames - 1)
+    before, after, share = _places(n_frames)
     ordered = np.sort(curves, axis=1)
     lower = ordered[:, before]
-    result[2:7] = (lower + (ordered[:, after] - lower) * (place - before)).T
+    result[2:7] = (lower + (ordered[:, after] - lower) * share).T
     result[7] = result[6] - result[2]
     result[8] = result[5] - result[3]
     _take_moments(curves, result[0], result[1], result[9], result[10])
@@ -75,7 +72,9 @@ def statistics(curves: NDArray[np.float64], course: bool = True) -> NDArray[np.f
 
 def derivative(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Differentiate curves by frames: slopes of lines fitted to 5 frames at a time."""
-    padded = np.pad(curves, ((0, 0), (2, 2)), mode="edge")
+    padded = np.empty((len(curves), curves.shape[1] + 4))
+    padded[:, 2:-2] = curves
+    padded[:, :2], padded[:, -2:] = curves[:, :1], curves[:, -1:]
     near, far = padded[:, 3:-1] - padded[:, 1:-3], padded[:, 4:] - padded[:, :-4]
     return np.asarray((near + 2 * far) / 10)
 
@@ -114,9 +113,7 @@ def modulation(bands: NDArray[np.float64]) -> NDArray[np.float64]:
     n_frames = centred.shape[1]
     spectrum = scipy.fft.rfft(centred * np.hanning(n_frames), _N_FFT, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2) / n_frames
-    frequencies = np.fft.rfftfreq(_N_FFT, _FRAME_STEP)
-    edges = [np.searchsorted(frequencies, band) for band in MODULATION_BANDS]
-    octaves = np.stack([power[:, low:high].mean(axis=1) for low, high in edges])
+    octaves = np.stack([power[:, low:high].mean(axis=1) for low, high in _MODULATION_BINS])
     levels = np.log(octaves + 1e-6)
     overall = (levels - levels.mean(axis=0)).mean(axis=1, keepdims=True)
     return np.hstack([levels, overall])
@@ -177,6 +174,14 @@ def timing(
             smooth.argmax() / n_frames,
         ]
     )
+
+
+@lru_cache(maxsize=64)
+def _places(n_frames: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Say between which of the ordered values percentiles are, and how far from the lower one."""
+    place = _PERCENTILES / 100 * (n_frames - 1)
+    before = place.astype(np.intp)
+    return before, np.minimum(before + 1, n_frames - 1), place - before
 
 
 @lru_cache(maxsize=64)
