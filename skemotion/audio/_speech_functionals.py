@@ -110,11 +110,13 @@ def speech_functionals(
     """
     check_blocks(blocks)
     waveform = np.asarray(waveform)
-    if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
+    if waveform.ndim != 1 or not waveform.size:
         raise ValueError(
-            "A waveform has the shape (n_samples,), one sample or more, and finite samples; got "
-            f"the shape {waveform.shape}{' and NaN or infinity' if waveform.size else ''}."
+            "A waveform has the shape (n_samples,), of one sample or more; got the shape "
+            f"{waveform.shape}. Average channels first."
         )
+    if not np.isfinite(waveform).all():
+        raise ValueError("The waveform has NaN or infinity in it: leave it out, or repair it.")
     described = describe_speech(prepare_speech(waveform, sample_rate, trim))
     curves = _derive(described)
     energy = described.spectrum[SPECTRUM.index("energy")]
