@@ -1,0 +1,388 @@
+"""Several modalities' verdicts as one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _num_samples,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from .. import MediaError
+from .._tables import as_table
+from ._branches import describe_rows, empty_rows, split_branch
+from ._temperature import fit_calibrated, group_params, product_of_experts
+
+Branches = list[tuple[str, Any, Any]]
+
+
+class FusionClassifier(ClassifierMixin, _BaseComposition):
+    """Classify by several modalities, each by a pipeline of its own.
+
+    Each branch gives probabilities, which one temperature per branch calibrates [1]_, fitted on
+    clips of speakers whom the branch was not trained on. The probabilities are multiplied and
+    normalised [2]_. A clip that lacks a modality, or whose file cannot be used, is left to the
+    other branches; nothing is imputed.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator, columns), default=None
+        The branches: name, pipeline and what it gets of X, as in `ColumnTransformer`: the name
+        of a column (which comes as a Series), a list of names (a DataFrame), positions, or a
+        slice. Leading steps that learn nothing, such as a `ClipPipeline`, are run once and not in
+        every inner fold. "drop" in place of a pipeline leaves the branch out. None for
+        one branch, ``LogisticRegression()`` on all columns.
+    calibrate : bool, default=True
+        Whether to fit temperatures. Without, each branch needs `predict_proba`; with,
+        `decision_function` will do.
+    cv : int or splitter, default=3
+        Inner folds for the temperatures. Given a number, no speaker is in two folds where `fit`
+        knows the speakers, and there are fewer folds where speakers, or clips of an emotion, are
+        fewer.
+    speaker : str or None, default="speaker"
+        Column of X that names the speakers, where it is there: they are the `groups` of a `fit`
+        without any. In a branch's columns it does not count as a modality.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    named_estimators_ : dict
+        Each branch, fitted on all clips that have it. Its classes are positions in `classes_`.
+    temperatures_ : dict
+        Each branch's temperature: above 1 it was too sure of itself. 1 without calibration.
+    n_features_in_ : int
+        Number of columns that are read.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where columns go by names.
+
+    See Also
+    --------
+    sklearn.ensemble.VotingClassifier : Averages classifiers that all get the same columns.
+    sklearn.calibration.CalibratedClassifierCV : Fits the temperatures.
+
+    Notes
+    -----
+    Where columns go by names, X may also be a list of clips, or one: each clip then serves all
+    columns, as a file with picture and sound does. A table may lack columns, as long as every row
+    has one modality; a `Mapping` of columns is a table.
+
+    Members of one modality are a branch that is itself a fusion:
+    ``Pipeline([("clips", ...), ("members", FusionClassifier([("lda", lda, slice(None)), ("lr",
+    lr, slice(None))], calibrate=False))])`` multiplies two verdicts on the same description.
+
+    `groups` given to `fit` go on to every step of a branch whose `fit` takes them. Where
+    scikit-learn's metadata routing is enabled, to those that ask for them.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural
+       networks", ICML 2017.
+    .. [2] G. E. Hinton, "Training products of experts by minimizing contrastive divergence",
+       Neural Computation 14 (2002) 1771-1800.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skemotion.classification import FusionClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["calm", "angry"], 20)
+    >>> X = pd.DataFrame({"smile": rng.normal(y == "calm"), "loudness": rng.normal(y == "angry")})
+    >>> model = FusionClassifier(
+    ...     [
+    ...         ("face", LogisticRegression(), ["smile"]),
+    ...         ("voice", LogisticRegression(), ["loudness"]),
+    ...     ]
+    ... ).fit(X, y)
+    >>> model.predict({"smile": [2.0, 2.0], "loudness": [None, 9.0]})
+    array(['calm', 'angry'], dtype='<U5')
+    """
+
+    _parameter_constraints = {
+        "estimators": [list, None],
+        "calibrate": ["boolean"],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
+        "speaker": [str, None],
+    }
+
+    def __init__(
+        self,
+        estimators: Branches | None = None,
+        *,
+        calibrate: bool = True,
+        cv: Any = 3,
+        speaker: str | None = "speaker",
+    ) -> None:
+        self.estimators = estimators
+        self.calibrate = calibrate
+        self.cv = cv
+        self.speaker = speaker
+
+    # The branches validate their own parameters.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit each branch on the clips that have it, and its temperature.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+        y : array-like of shape (n_clips,)
+            Class labels.
+        groups : array-like of shape (n_clips,), default=None
+            Speakers.
+
+        Returns
+        -------
+        self : FusionClassifier
+
+        Raises
+        ------
+        ValueError
+            If a branch has no clip of some class, or too few to calibrate it; the message names
+            the branch.
+        """
+        branches = self._checked_branches()
+        X = self._table(X, branches, reset=True)
+        y = column_or_1d(validate_data(self, y=y), warn=True)
+        check_classification_targets(y)
+        groups = self._groups(X, groups)
+        check_consistent_length(X, y, groups)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"FusionClassifier needs two classes or more, found 1 class: {self.classes_[0]!r}."
+            )
+        self._fitted: dict[str, tuple[Any, Any]] = {}
+        self.named_estimators_: dict[str, Any] = {}
+        self.temperatures_: dict[str, float] = {}
+        for name, branch, columns in branches:
+            describe, rest = split_branch(clone(branch))
+            described, rows, _ = self._described(name, describe, X, columns, fit=True)
+            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[rows])
+            if len(absent):
+                raise ValueError(
+                    f"Branch {name!r} has no clip of class {self.classes_[absent[0]]!r} that it "
+                    "could be trained on: give it some, or leave the branch or the class out."
+                )
+            known = None if groups is None else groups[rows]
+            if self.calibrate:
+                model = fit_calibrated(name, rest, described, codes[rows], known, self.cv)
+                calibrated = model.calibrated_classifiers_[0]
+                rest, temperature = calibrated.estimator, 1 / calibrated.calibrators[0].beta_
+            else:
+                model = rest.fit(described, codes[rows], **group_params(rest, known))
+                temperature = 1.0
+            self._fitted[name] = (describe, model)
+            self.temperatures_[name] = float(temperature)
+            self.named_estimators_[name] = (
+                rest if describe is None else type(branch)([*describe.steps, *rest.steps])
+            )
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the probability of each class.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        MediaError
+            If a row has no modality that can be used; the message says which row, and why.
+        """
+        verdicts, reasons = self._verdicts(X)
+        stacked = np.array(list(verdicts.values()))
+        lost = np.isnan(stacked[:, :, 0]).all(axis=0)
+        if lost.any():
+            row = int(np.flatnonzero(lost)[0])
+            why = [f"{name}: {reasons[name].get(row, 'it is empty')}" for name in verdicts]
+            raise MediaError(f"Row {row} has no modality that can be used. {'; '.join(why)}")
+        return product_of_experts(stacked)
+
+    def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
+        """Give each branch's own probabilities, calibrated.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        probabilities : dict of str to ndarray of shape (n_clips, n_classes)
+            By name of branch; NaN where a row lacks the modality.
+        """
+        return self._verdicts(X)[0]
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give the most probable class.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_clips,)
+        """
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def _verdicts(self, X: Any) -> tuple[dict[str, NDArray[np.float64]], dict[str, dict[int, str]]]:
+        check_is_fitted(self)
+        branches = self._checked_branches()
+        X = self._table(X, branches, reset=False)
+        verdicts, reasons = {}, {}
+        for name, _, columns in branches:
+            describe, model = self._fitted[name]
+            described, rows, reasons[name] = self._described(name, describe, X, columns, fit=False)
+            verdicts[name] = np.full((_num_samples(X), len(self.classes_)), np.nan)
+            if len(rows):
+                verdicts[name][rows] = model.predict_proba(described)
+        return verdicts, reasons
+
+    def _described(
+        self, name: str, describe: Any, X: Any, columns: Any, *, fit: bool
+    ) -> tuple[Any, NDArray[np.intp], dict[int, str]]:
+        """Describe the rows that have a branch's modality, in terms of rows of X."""
+        part = _safe_indexing(X, columns, axis=1)
+        present = np.flatnonzero(~empty_rows(part, beside=self.speaker))
+        if not len(present):
+            return None, present, {}
+        if len(present) < _num_samples(X):
+            part = _safe_indexing(part, present)
+        described, rows, reasons = describe_rows(describe, part, fit=fit)
+        if reasons:
+            first = "; ".join(list(reasons.values())[:3])
+            warnings.warn(
+                f"{len(reasons)} of {len(present)} clips cannot be used by branch {name!r} and "
+                f"are left to the others: {first}",
+                UserWarning,
+                stacklevel=4,
+            )
+        return described, present[rows], {int(present[row]): why for row, why in reasons.items()}
+
+    def _checked_branches(self) -> Branches:
+        branches: Branches = self.estimators or [("all", LogisticRegression(), slice(None))]
+        self._validate_names([name for name, _, _ in branches])
+        branches = [branch for branch in branches if not isinstance(branch[1], str)]
+        if not branches:
+            raise ValueError("FusionClassifier needs one branch at least that is not dropped.")
+        return branches
+
+    def _table(self, X: Any, branches: Branches, *, reset: bool) -> Any:
+        """Make of X what the branches' columns select from."""
+        names = _names(branches)
+        if names is None:
+            if not isinstance(X, pd.DataFrame):
+                X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        clips = [name for name in names if name != self.speaker]
+        extra = [] if self.speaker is None else [self.speaker]
+        X = as_table(X, clips, extra)
+        if reset:
+            self.n_features_in_ = len(names)
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return X
+
+    def _groups(self, X: Any, groups: Any) -> NDArray[Any] | None:
+        """Take the speakers that X names for groups where none are given."""
+        if groups is not None:
+            return np.asarray(groups)
+        if self.speaker is None or self.speaker not in getattr(X, "columns", ()):
+            return None
+        codes, _ = pd.factorize(X[self.speaker])
+        if (codes < 0).all():
+            return None
+        # Whoever is not named is somebody else each time.
+        return np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)
+
+    @property
+    def _named(self) -> Any:
+        try:
+            return [(name, branch) for name, branch, _ in self.estimators or []]
+        except (TypeError, ValueError):
+            return self.estimators
+
+    @_named.setter
+    def _named(self, named: list[tuple[str, Any]]) -> None:
+        self.estimators = [
+            (name, branch, columns)
+            for (name, branch), (_, _, columns) in zip(named, self.estimators or [], strict=True)
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the parameters, those of the branches included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the branches and their parameters.
+
+        Returns
+        -------
+        params : dict
+        """
+        return self._get_params("_named", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as ``sound__pca__n_components=50``; a branch's name replaces it.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : FusionClassifier
+        """
+        self._set_params("_named", **params)
+        return self
+
+
+def _names(branches: Branches) -> list[str] | None:
+    """Give the names of all columns that are read, or None where they go by position."""
+    names: list[Any] = []
+    for _, _, columns in branches:
+        if isinstance(columns, str):
+            names.append(columns)
+        elif isinstance(columns, Sequence) and all(isinstance(name, str) for name in columns):
+            names.extend(columns)
+        else:
+            names.append(None)
+    by_name = [name is not None for name in names]
+    if any(by_name) and not all(by_name):
+        raise ValueError(
+            "FusionClassifier takes columns by name in all branches or in none, not mixed."
+        )
+    return list(dict.fromkeys(names)) if all(by_name) else None
