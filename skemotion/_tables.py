@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
@@ -72,3 +74,54 @@ def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:
 def _listed(columns: Sequence[str]) -> str:
     names = [repr(name) for name in columns]
     return f"a column {names[0]}" if len(names) == 1 else f"columns {' or '.join(names)}"
+
+
+def column_names(selections: Iterable[Any]) -> list[str] | None:
+    """Give the names of all columns that are selected, each once.
+
+    Parameters
+    ----------
+    selections : iterable of str, sequence of str, or positions
+        As `ColumnTransformer` takes them.
+
+    Returns
+    -------
+    names : list of str or None
+        None where columns go by position.
+
+    Raises
+    ------
+    ValueError
+        If some go by name and others by position.
+    """
+    names: list[Any] = []
+    for columns in selections:
+        if isinstance(columns, str):
+            names.append(columns)
+        elif isinstance(columns, Sequence) and all(isinstance(name, str) for name in columns):
+            names.extend(columns)
+        else:
+            names.append(None)
+    by_name = [name is not None for name in names]
+    if any(by_name) and not all(by_name):
+        raise ValueError("Select columns by name for all branches or for none, not mixed.")
+    return list(dict.fromkeys(names)) if all(by_name) else None
+
+
+def speaker_codes(speakers: pd.Series) -> NDArray[np.intp] | None:
+    """Give each speaker a number; whoever is not named is somebody else each time.
+
+    Parameters
+    ----------
+    speakers : Series of length n_clips
+        Names, None or NaN where the speaker is not known.
+
+    Returns
+    -------
+    codes : ndarray of int, shape (n_clips,), or None
+        None where nobody is named.
+    """
+    codes, names = pd.factorize(speakers)
+    if not len(names):
+        return None
+    return np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)

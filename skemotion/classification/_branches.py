@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,20 @@ def split_branch(branch: Any) -> tuple[Any, Any]:
 
 
 def describe_rows(
-    describe: Any, X: Any, *, fit: bool
+    name: str, describe: Any, X: Any, speaker: str | None, *, fit: bool
 ) -> tuple[Any, NDArray[np.intp], dict[int, str]]:
     """Run the steps that learn nothing, on every row that they can use.
 
     Parameters
     ----------
+    name : str
+        Of the branch, for the warning about rows that raise an error.
     describe : Pipeline or None
         As from `split_branch`; fitted here where `fit`.
-    X : table or array
-        The rows.
+    X : Series, DataFrame or ndarray
+        What the branch gets of the table.
+    speaker : str or None
+        A column of X that says nothing about whether there is a clip.
     fit : bool
         Whether `describe` is to be fitted.
 
@@ -63,28 +68,46 @@ def describe_rows(
     usable : ndarray of int
         Their positions in X.
     reasons : dict of int to str
-        Why a row cannot be used, for those that raised an error.
+        Why each of the other rows cannot be used.
     """
-    rows = np.arange(_num_samples(X))
-    if describe is None:
-        return X, rows, {}
-    try:
-        described = describe.fit_transform(X) if fit else describe.transform(X)
-    except MediaError:
-        # Some clip, and the error does not say which row: each on its own.
-        described, rows, reasons = _one_by_one(describe, X)
-        if fit and len(rows):
-            describe.fit(_safe_indexing(X, rows))
-    else:
-        reasons = {}
+    empty = empty_rows(X, beside=speaker)
+    reasons = {int(row): "there is none" for row in np.flatnonzero(empty)}
+    rows = np.flatnonzero(~empty)
     if not len(rows):
         return None, rows, reasons
-    kept = np.flatnonzero(~_undescribed_rows(described))
-    if not len(kept):
-        return None, rows[:0], reasons
-    if len(kept) < len(rows):
-        described = _safe_indexing(described, kept)
-    return described, rows[kept], reasons
+    present = _safe_indexing(X, rows) if len(reasons) else X
+    if describe is None:
+        return present, rows, reasons
+    try:
+        described = describe.fit_transform(present) if fit else describe.transform(present)
+    except MediaError:
+        # Some clip, and the error does not say which row: each on its own.
+        described, kept, errors = _one_by_one(describe, present)
+        if fit and len(kept):
+            describe.fit(_safe_indexing(present, kept))
+        _warn(name, errors, len(rows))
+    else:
+        # A `ClipPipeline` that was told to go on says why.
+        failed = [error for _, step in describe.steps for error in getattr(step, "errors_", ())]
+        errors = {int(error.row): str(error.reason) for error in failed}
+        undescribed = _undescribed_rows(described)
+        kept = np.flatnonzero(~undescribed)
+        if undescribed.any():
+            described = _safe_indexing(described, kept)
+            lost = np.flatnonzero(undescribed)
+            errors = {int(row): errors.get(int(row), "its description is NaN") for row in lost}
+    reasons |= {int(rows[row]): why for row, why in errors.items()}
+    return (described if len(kept) else None), rows[kept], reasons
+
+
+def _warn(name: str, errors: dict[int, str], n_rows: int) -> None:
+    shown = "; ".join(list(errors.values())[:3])
+    warnings.warn(
+        f"{len(errors)} of {n_rows} clips cannot be used by branch {name!r} and are left to the "
+        f"other branches: {shown}",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def _one_by_one(describe: Any, X: Any) -> tuple[Any, NDArray[np.intp], dict[int, str]]:

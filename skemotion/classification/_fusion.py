@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
@@ -12,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context, clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import _BaseComposition
@@ -26,8 +25,8 @@ from sklearn.utils.validation import (
 )
 
 from .. import MediaError
-from .._tables import as_table
-from ._branches import describe_rows, empty_rows, split_branch
+from .._tables import as_table, column_names, speaker_codes
+from ._branches import describe_rows, split_branch
 from ._temperature import fit_calibrated, group_params, product_of_experts
 
 Branches = list[tuple[str, Any, Any]]
@@ -124,6 +123,9 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
         "speaker": [str, None],
     }
 
+    # Where scikit-learn routes metadata, speakers come without being asked for.
+    __metadata_request__fit = {"groups": True}
+
     def __init__(
         self,
         estimators: Branches | None = None,
@@ -162,7 +164,7 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             the branch.
         """
         branches = self._checked_branches()
-        X = self._table(X, branches, reset=True)
+        X = self._table(X, [columns for _, _, columns in branches], reset=True)
         y = column_or_1d(validate_data(self, y=y), warn=True)
         check_classification_targets(y)
         groups = self._groups(X, groups)
@@ -172,12 +174,13 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             raise ValueError(
                 f"FusionClassifier needs two classes or more, found 1 class: {self.classes_[0]!r}."
             )
-        self._fitted: dict[str, tuple[Any, Any]] = {}
+        self._fitted: dict[str, tuple[Any, Any, Any]] = {}
         self.named_estimators_: dict[str, Any] = {}
         self.temperatures_: dict[str, float] = {}
         for name, branch, columns in branches:
             describe, rest = split_branch(clone(branch))
-            described, rows, _ = self._described(name, describe, X, columns, fit=True)
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, _ = describe_rows(name, describe, part, self.speaker, fit=True)
             absent = np.setdiff1d(np.arange(len(self.classes_)), codes[rows])
             if len(absent):
                 raise ValueError(
@@ -192,10 +195,10 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             else:
                 model = rest.fit(described, codes[rows], **group_params(rest, known))
                 temperature = 1.0
-            self._fitted[name] = (describe, model)
+            self._fitted[name] = (describe, model, columns)
             self.temperatures_[name] = float(temperature)
             self.named_estimators_[name] = (
-                rest if describe is None else type(branch)([*describe.steps, *rest.steps])
+                rest if describe is None else Pipeline([*describe.steps, *rest.steps])
             )
         return self
 
@@ -222,8 +225,8 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
         lost = np.isnan(stacked[:, :, 0]).all(axis=0)
         if lost.any():
             row = int(np.flatnonzero(lost)[0])
-            why = [f"{name}: {reasons[name].get(row, 'it is empty')}" for name in verdicts]
-            raise MediaError(f"Row {row} has no modality that can be used. {'; '.join(why)}")
+            why = "; ".join(f"{name}: {reasons[name][row]}" for name in verdicts)
+            raise MediaError(f"Row {row} has no modality that can be used. {why}")
         return product_of_experts(stacked)
 
     def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
@@ -258,37 +261,17 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
 
     def _verdicts(self, X: Any) -> tuple[dict[str, NDArray[np.float64]], dict[str, dict[int, str]]]:
         check_is_fitted(self)
-        branches = self._checked_branches()
-        X = self._table(X, branches, reset=False)
+        X = self._table(X, [columns for _, _, columns in self._fitted.values()], reset=False)
         verdicts, reasons = {}, {}
-        for name, _, columns in branches:
-            describe, model = self._fitted[name]
-            described, rows, reasons[name] = self._described(name, describe, X, columns, fit=False)
+        for name, (describe, model, columns) in self._fitted.items():
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, reasons[name] = describe_rows(
+                name, describe, part, self.speaker, fit=False
+            )
             verdicts[name] = np.full((_num_samples(X), len(self.classes_)), np.nan)
             if len(rows):
                 verdicts[name][rows] = model.predict_proba(described)
         return verdicts, reasons
-
-    def _described(
-        self, name: str, describe: Any, X: Any, columns: Any, *, fit: bool
-    ) -> tuple[Any, NDArray[np.intp], dict[int, str]]:
-        """Describe the rows that have a branch's modality, in terms of rows of X."""
-        part = _safe_indexing(X, columns, axis=1)
-        present = np.flatnonzero(~empty_rows(part, beside=self.speaker))
-        if not len(present):
-            return None, present, {}
-        if len(present) < _num_samples(X):
-            part = _safe_indexing(part, present)
-        described, rows, reasons = describe_rows(describe, part, fit=fit)
-        if reasons:
-            first = "; ".join(list(reasons.values())[:3])
-            warnings.warn(
-                f"{len(reasons)} of {len(present)} clips cannot be used by branch {name!r} and "
-                f"are left to the others: {first}",
-                UserWarning,
-                stacklevel=4,
-            )
-        return described, present[rows], {int(present[row]): why for row, why in reasons.items()}
 
     def _checked_branches(self) -> Branches:
         branches: Branches = self.estimators or [("all", LogisticRegression(), slice(None))]
@@ -298,9 +281,9 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             raise ValueError("FusionClassifier needs one branch at least that is not dropped.")
         return branches
 
-    def _table(self, X: Any, branches: Branches, *, reset: bool) -> Any:
+    def _table(self, X: Any, selections: list[Any], *, reset: bool) -> Any:
         """Make of X what the branches' columns select from."""
-        names = _names(branches)
+        names = column_names(selections)
         if names is None:
             if not isinstance(X, pd.DataFrame):
                 X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
@@ -320,11 +303,7 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             return np.asarray(groups)
         if self.speaker is None or self.speaker not in getattr(X, "columns", ()):
             return None
-        codes, _ = pd.factorize(X[self.speaker])
-        if (codes < 0).all():
-            return None
-        # Whoever is not named is somebody else each time.
-        return np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)
+        return speaker_codes(X[self.speaker])
 
     @property
     def _named(self) -> Any:
@@ -368,21 +347,3 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
         """
         self._set_params("_named", **params)
         return self
-
-
-def _names(branches: Branches) -> list[str] | None:
-    """Give the names of all columns that are read, or None where they go by position."""
-    names: list[Any] = []
-    for _, _, columns in branches:
-        if isinstance(columns, str):
-            names.append(columns)
-        elif isinstance(columns, Sequence) and all(isinstance(name, str) for name in columns):
-            names.extend(columns)
-        else:
-            names.append(None)
-    by_name = [name is not None for name in names]
-    if any(by_name) and not all(by_name):
-        raise ValueError(
-            "FusionClassifier takes columns by name in all branches or in none, not mixed."
-        )
-    return list(dict.fromkeys(names)) if all(by_name) else None
