@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context, clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _num_samples,
@@ -26,13 +24,13 @@ from sklearn.utils.validation import (
 
 from .. import MediaError
 from .._tables import as_table, column_names, speaker_codes
+from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
+from ._composition import BranchComposition, Branches
 from ._temperature import fit_calibrated, group_params, product_of_experts
 
-Branches = list[tuple[str, Any, Any]]
 
-
-class FusionClassifier(ClassifierMixin, _BaseComposition):
+class FusionClassifier(ClassifierMixin, BranchComposition):
     """Classify by several modalities, each by a pipeline of its own.
 
     Each branch gives probabilities, which one temperature per branch calibrates [1]_, fitted on
@@ -164,15 +162,17 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             the branch.
         """
         branches = self._checked_branches()
-        X = self._table(X, [columns for _, _, columns in branches], reset=True)
+        # Before X: it would forget the names of the columns.
         y = column_or_1d(validate_data(self, y=y), warn=True)
+        X = self._table(X, [columns for _, _, columns in branches], reset=True)
         check_classification_targets(y)
         groups = self._groups(X, groups)
         check_consistent_length(X, y, groups)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"FusionClassifier needs two classes or more, found 1 class: {self.classes_[0]!r}."
+                f"FusionClassifier needs two classes or more, found 1 class: "
+                f"{self.classes_.tolist()[0]!r}."
             )
         self._fitted: dict[str, tuple[Any, Any, Any]] = {}
         self.named_estimators_: dict[str, Any] = {}
@@ -183,9 +183,10 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             described, rows, _ = describe_rows(name, describe, part, self.speaker, fit=True)
             absent = np.setdiff1d(np.arange(len(self.classes_)), codes[rows])
             if len(absent):
+                label = self.classes_.tolist()[absent[0]]
                 raise ValueError(
-                    f"Branch {name!r} has no clip of class {self.classes_[absent[0]]!r} that it "
-                    "could be trained on: give it some, or leave the branch or the class out."
+                    f"Branch {name!r} has no clip of class {label!r} that it could be trained on: "
+                    "give it some, or leave the branch or the class out."
                 )
             known = None if groups is None else groups[rows]
             if self.calibrate:
@@ -259,6 +260,38 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
+    def enroll(self, X: Any) -> Self:
+        """Give each branch's `SpeakerScaler` clips of speakers it will be asked about.
+
+        Parameters
+        ----------
+        X : table
+            Unlabelled clips with the column that names the speakers. A branch learns from those
+            that have its modality.
+
+        Returns
+        -------
+        self : FusionClassifier
+
+        Raises
+        ------
+        ValueError
+            If no branch has a `SpeakerScaler` with a column of speakers.
+        """
+        check_is_fitted(self)
+        if not uses_speaker_clips(self):
+            raise ValueError(
+                "No branch of this FusionClassifier scales by speaker: nobody can be enrolled."
+            )
+        X = self._table(X, [columns for _, _, columns in self._fitted.values()], reset=False)
+        for name, (describe, _, columns) in self._fitted.items():
+            _, rest = split_branch(self.named_estimators_[name])
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, _ = describe_rows(name, describe, part, self.speaker, fit=False)
+            if len(rows) and uses_speaker_clips(rest):
+                enroll_speakers(rest, described)
+        return self
+
     def _verdicts(self, X: Any) -> tuple[dict[str, NDArray[np.float64]], dict[str, dict[int, str]]]:
         check_is_fitted(self)
         X = self._table(X, [columns for _, _, columns in self._fitted.values()], reset=False)
@@ -272,14 +305,6 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
             if len(rows):
                 verdicts[name][rows] = model.predict_proba(described)
         return verdicts, reasons
-
-    def _checked_branches(self) -> Branches:
-        branches: Branches = self.estimators or [("all", LogisticRegression(), slice(None))]
-        self._validate_names([name for name, _, _ in branches])
-        branches = [branch for branch in branches if not isinstance(branch[1], str)]
-        if not branches:
-            raise ValueError("FusionClassifier needs one branch at least that is not dropped.")
-        return branches
 
     def _table(self, X: Any, selections: list[Any], *, reset: bool) -> Any:
         """Make of X what the branches' columns select from."""
@@ -304,46 +329,3 @@ class FusionClassifier(ClassifierMixin, _BaseComposition):
         if self.speaker is None or self.speaker not in getattr(X, "columns", ()):
             return None
         return speaker_codes(X[self.speaker])
-
-    @property
-    def _named(self) -> Any:
-        try:
-            return [(name, branch) for name, branch, _ in self.estimators or []]
-        except (TypeError, ValueError):
-            return self.estimators
-
-    @_named.setter
-    def _named(self, named: list[tuple[str, Any]]) -> None:
-        self.estimators = [
-            (name, branch, columns)
-            for (name, branch), (_, _, columns) in zip(named, self.estimators or [], strict=True)
-        ]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters, those of the branches included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the branches and their parameters.
-
-        Returns
-        -------
-        params : dict
-        """
-        return self._get_params("_named", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, as ``sound__pca__n_components=50``; a branch's name replaces it.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        self : FusionClassifier
-        """
-        self._set_params("_named", **params)
-        return self

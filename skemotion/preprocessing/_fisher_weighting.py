@@ -86,9 +86,8 @@ class FisherWeighting(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(
-                f"FisherWeighting needs two classes or more, found 1 class: {classes[0]!r}."
-            )
+            found = classes.tolist()[0]
+            raise ValueError(f"FisherWeighting needs two classes, found 1 class: {found!r}.")
         self.weights_ = fisher_weights(X, codes).astype(X.dtype)
         return self
 
