@@ -173,7 +173,7 @@ def step_identity(step: Any) -> str:
     """
     parameters = {name: _told(value) for name, value in step.get_params(deep=False).items()}
     # A stage may depend on files besides, such as a network's.
-    more = step._identity() if hasattr(step, "_identity") else None
+    more = step.cache_identity() if hasattr(step, "cache_identity") else None
     return str(joblib.hash((_definition(type(step)), parameters, more)))
 
 
