@@ -3,9 +3,10 @@
 from ._audit import audit_split
 from ._calibration import expected_calibration_error
 from ._compare import Comparison, compare, paired_difference
-from ._evaluate import PROTOCOLS, evaluate
+from ._evaluate import evaluate
 from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning, SplitAudit
+from ._protocols import PROTOCOLS
 from ._published_folds import PublishedFolds
 from ._split import WithinGroupShuffleSplit
 
