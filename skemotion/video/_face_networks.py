@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -171,6 +172,12 @@ def _bundle(path: str) -> _Bundle:
 @lru_cache(maxsize=2)
 def _read(stamp: Stamp) -> _Bundle:
     return _Bundle(stamp[0])
+
+
+def litert_version() -> str:
+    """Give the version of what runs networks."""
+    _litert()
+    return version("ai-edge-litert")
 
 
 def _litert() -> ModuleType:
