@@ -94,9 +94,7 @@ def fetch_face_landmarker(
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("INFO" if verbose else "WARNING")
-    by_hand = (
-        f"Call again, or download {_URL} by hand and pass its path to FaceLandmarks(model_path=...)."
-    )
+    by_hand = f"Call again, or download {_URL} by hand and pass FaceLandmarks(model_path=...)."
     try:
         kennel.fetch(_FILE, downloader=pooch.HTTPDownloader(progressbar=verbose, timeout=_TIMEOUT))
     except requests.RequestException as error:

@@ -101,9 +101,7 @@ def follow_faces(
     return paths, looks
 
 
-def _go_on(
-    path: FacePath, index: int, picture: NDArray[np.uint8], networks: FaceNetworks
-) -> None:
+def _go_on(path: FacePath, index: int, picture: NDArray[np.uint8], networks: FaceNetworks) -> None:
     """Find a face in the next frame, or lose it."""
     points = find_points(picture, path.region, networks)
     path.is_lost = points is None
@@ -112,9 +110,7 @@ def _go_on(
         path.region = region_of_points(points)
 
 
-def _settle(
-    path: FacePath, index: int, picture: NDArray[np.uint8], networks: FaceNetworks
-) -> None:
+def _settle(path: FacePath, index: int, picture: NDArray[np.uint8], networks: FaceNetworks) -> None:
     """Bring the points of a face just detected to where those of a followed one would be."""
     for _ in range(_TIMES_TO_SETTLE - 1):
         points = find_points(picture, path.region, networks)

@@ -108,9 +108,10 @@ def test_the_stage_looks_where_it_is_put(publisher, tmp_path, monkeypatch):
         face_landmarks("clip.mp4")
     path = fetch(None)
     assert path.parent == tmp_path / "skemotion"
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert, the extra face, is missing")
     assert str(path) in FaceLandmarks().cache_identity()
 
 
 def test_the_checksum_is_that_of_the_published_file(shared_data):
     content = (shared_data / "models" / "face_landmarker.task").read_bytes()
-    assert _fetch_landmarker._CHECKSUM == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert f"sha256:{hashlib.sha256(content).hexdigest()}" == _fetch_landmarker._CHECKSUM
