@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer, check_cell, is_sound
-from ..io import MediaError, Source, clip_name
+from ..io import MediaError, clip_name
 from ._face_networks import file_stamp, litert_version, model_file
 from ._face_points import BLENDSHAPES, IBUG68
 from ._head_pose import HEAD_POSE
@@ -135,7 +135,7 @@ class FaceLandmarks(ClipTransformer):
         self.on_missing = on_missing
         self.model_path = model_path
 
-    def transform_clip(self, clip: Source | NDArray[Any]) -> NDArray[Any]:
+    def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Follow the face of one clip.
 
         Parameters

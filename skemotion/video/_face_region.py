@@ -66,13 +66,14 @@ def crop(
     """
     to_pixels = matrix(region)
     to_pixels[:, :2] /= side
-    return cv2.warpAffine(
+    face = cv2.warpAffine(
         picture,
         to_pixels,
         (side, side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE if is_repeated else cv2.BORDER_CONSTANT,
     )
+    return np.asarray(face, dtype=np.uint8)
 
 
 def to_picture(places: NDArray[Any], region: Region) -> NDArray[np.float64]:
