@@ -134,7 +134,7 @@ def eyes(points: NDArray) -> float:
 def compare(clips: Sequence[Path], model: str, python: Path) -> None:
     print("\nEach frame for itself, against mediapipe's image mode: median / 95 % / most.")
     print(f"{'clip':34} frames  eyes px  {'points, px':24} {'blendshapes':26} "
-          f"{'video mode, px':24} pose, degrees  CPU ms: image video, ours: image video")  # fmt: skip
+          f"{'video mode, px':24} pose, deg  CPU ms: image video, ours: image video")  # fmt: skip
     points_apart, shapes_apart, n_other = [], [], 0
     for clip in clips:
         image = theirs(python, model, "IMAGE", file_frames(clip))
@@ -240,8 +240,8 @@ def pick(track: LandmarkTrack, frames: NDArray) -> LandmarkTrack:
 
 
 def rates(clips: Sequence[Path], model: str) -> None:
-    print("\nEvery k-th frame, interpolated between, against every frame: points apart in % of the "
-          "eyes' distance; blendshapes; deviation of these and of velocities, as shares")  # fmt: skip
+    print("\nEvery k-th frame, interpolated between, against all: points apart in % of the "
+          "eyes' distance; blendshapes; deviation of these, and of velocities")  # fmt: skip
     for clip in clips:
         frames = stacked(file_frames(clip))
         full = face_landmarks(frames, model)

@@ -93,11 +93,20 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
     Yields
     ------
     frame : Frame
+
+    Raises
+    ------
+    ValueError
+        If the channels are others than one or three.
     """
+    if clip.ndim == 4 and clip.shape[3] not in (1, 3):
+        raise ValueError(
+            "Expected frames of shape (n_frames, height, width), or with 1 or 3 channels as the "
+            f"last axis, got an array of shape {clip.shape}."
+        )
     for number, picture in enumerate(clip):
-        if picture.ndim == 2 or picture.shape[2] != 3:
-            grey = picture.reshape(*picture.shape[:2], -1)[:, :, :1]
-            picture = np.repeat(grey, 3, axis=2)
+        if picture.ndim == 2 or picture.shape[2] == 1:
+            picture = np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2)
         if picture.dtype != np.uint8:
             picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
         yield Frame(number, number / _USUAL_RATE, np.ascontiguousarray(picture))
