@@ -24,7 +24,7 @@ from skemotion.classification import (
 )
 from skemotion.decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader
+from skemotion.video import HOG3D, FaceCrop, FaceLandmarks, FrameHOG, ONNXBackbone, VideoLoader
 
 FOLDER = TemporaryDirectory()
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
@@ -43,6 +43,7 @@ STAGES = [
     HOG3D(),
     FrameHOG(),
     FaceCrop(),
+    FaceLandmarks(),
     ONNXBackbone(NETWORK),
     AudioLoader(),
     AudioAugmenter(),
@@ -83,6 +84,10 @@ class LiftedFrameHOG(_Lift, FrameHOG):
 
 
 class LiftedFaceCrop(_Lift, FaceCrop):
+    pass
+
+
+class LiftedFaceLandmarks(_Lift, FaceLandmarks):
     pass
 
 
