@@ -28,7 +28,7 @@ from scipy.interpolate import BSpline
 from threadpoolctl import threadpool_limits
 
 from skemotion.audio import AudioAugmenter, AudioFeatures, audio_features, augment
-from skemotion.decomposition import BSplineProjector, project
+from skemotion.decomposition import BSplineProjector, bspline_project
 
 RAVDESS = SHARED_DATA / "ravdess" / "Audio_Speech_Actors_01-12.zip"
 RATE = 22050
@@ -123,7 +123,7 @@ def check_agreement(y: np.ndarray) -> tuple[float, float, float]:
     for variant in variants:
         a, b = audio_features(variant), plain_features(variant)
         of_features = max(of_features, (np.abs(a - b) / np.abs(b).max(axis=0)).max())
-        difference = np.abs(project(a) - plain_splines(a))
+        difference = np.abs(bspline_project(a) - plain_splines(a))
         of_splines = max(of_splines, (difference / np.abs(a).max(axis=0)).max())
     return float(of_variants), float(of_features), float(of_splines)
 

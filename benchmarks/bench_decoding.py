@@ -19,7 +19,7 @@ from corpus import make_clips, make_heavy
 from measure import Aim, Outcome, Row, conclude, duration, first_cores, in_turns, pinned, report
 from numpy.typing import NDArray
 
-from skemotion._media import decoding_threads
+from skemotion.io import decoding_threads
 from skemotion.video import decode_clip, hog3d
 
 

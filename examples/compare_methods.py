@@ -1,4 +1,4 @@
-"""Compare the reference pipeline and its companions: same clips, same actor-disjoint folds.
+"""Compare the reference pipeline and its companions: same clips, same speaker-independent folds.
 
     python examples/compare_methods.py                          # a synthetic corpus
     python examples/compare_methods.py --data ../shared/data    # RAVDESS and Java-SED
@@ -35,12 +35,16 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from threadpoolctl import threadpool_limits
 
 from skemotion.audio import AudioAugmentationSampler, AudioAugmenter, AudioFeatures, AudioLoader
-from skemotion.classification import FrameVotingClassifier, MFCCCNNClassifier, MFCCRNNClassifier
+from skemotion.classification import (
+    FrameVotingClassifier,
+    TrajectoryCNNClassifier,
+    TrajectoryRNNClassifier,
+)
 from skemotion.datasets import NAMINGS, concat_corpora, load_corpus, make_ravdess
 from skemotion.decomposition import PartialTucker, TrajectoryStatistics
 from skemotion.model_selection import evaluate
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline, run_clip_stages
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, OnnxBackbone, VideoLoader, decode_clip
+from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader, decode_clip
 
 
 class Method(NamedTuple):
@@ -57,7 +61,7 @@ class Row(NamedTuple):
 
     method: str
     columns: str = ""
-    mean_recall: str = ""
+    uar: str = ""
     accuracy: str = ""
     seconds: str = ""
     note: str = ""
@@ -117,7 +121,7 @@ def build_methods(
     def backbone(path: str | None) -> Pipeline:
         path = save_random_network(cache) if path is None else path
         loader, face = VideoLoader(n_frames=5, scale=1, color="rgb"), FaceCrop((224, 224))
-        stages = clips(loader, face, OnnxBackbone(path, **pixels))
+        stages = clips(loader, face, ONNXBackbone(path, **pixels))
         classifier = MLPClassifier((250,), max_iter=1000, random_state=42)
         return make_pipeline(stages, StandardScaler(), classifier)
 
@@ -144,7 +148,7 @@ def build_methods(
         "linear-svm": ("linear SVM", SVC(kernel="linear")),
         "rbf-svm": ("RBF SVM", SVC()),
     }
-    many, every_20th = "HOG of every 20th frame", VideoLoader(step=20, size=(256, 256))
+    many, every_20th = "HOG of every 20th frame", VideoLoader(stride=20, size=(256, 256))
     one, first = "HOG of the first frame", VideoLoader(n_frames=1, size=(224, 224))
     for name, (words, classifier) in classifiers.items():
         add(f"hog-{name}", f"{many}, {words}", "video", frame_hog, classifier, every_20th)
@@ -154,7 +158,7 @@ def build_methods(
     pair = ("neutral", "angry")
     title = f"{many}, {words}: neutral or angry"
     add("hog-pair", title, "video", frame_hog, linear, every_20th, emotions=pair)
-    faces = VideoLoader(step=20, scale=1), FaceCrop((256, 256))
+    faces = VideoLoader(stride=20, scale=1), FaceCrop((256, 256))
     add("face-hog", f"face, {many}, {words}", "video", frame_hog, linear, *faces)
     add("face-hog3d", "face, HOG3D, Tucker, MLP", "video", face_hog3d)
 
@@ -172,8 +176,8 @@ def build_methods(
     title = "statistics of all features"
     add("statistics-all", f"{title}, RBF SVM", "audio", sound, SVC(), *everything)
     add("statistics-xgboost", f"{title}, XGBoost", "audio", boosted_trees, *everything)
-    add("cnn", "CNN", "audio", network, MFCCCNNClassifier(random_state=0))
-    add("rnn", "RNN (GRU)", "audio", network, MFCCRNNClassifier(random_state=0))
+    add("cnn", "CNN", "audio", network, TrajectoryCNNClassifier(random_state=0))
+    add("rnn", "RNN (GRU)", "audio", network, TrajectoryRNNClassifier(random_state=0))
 
     for path in networks:
         title = f"face, {Path(path).name}, MLP"
@@ -229,11 +233,11 @@ def run_method(method: Method, corpus: Bunch, jobs: int) -> Row:
     with threadpool_limits(1):  # as in each fold
         classifier = clone(model).fit(X, y, **dict.fromkeys(routed, actors))[-1]
     seconds = time.perf_counter() - start
-    [result] = evaluate(model, X, y, actors, protocols=("actor-disjoint",), n_jobs=jobs)
+    [result] = evaluate(model, X, y, actors, protocols=("speaker-independent",), n_jobs=jobs)
     return Row(
         method.title,
         _count_columns(classifier),
-        _percent(result.mean_recall, result.mean_recall_interval),
+        _percent(result.uar, result.uar_interval),
         _percent(result.accuracy, result.accuracy_interval),
         f"{seconds:.1f}",
     )
@@ -244,7 +248,7 @@ def _count_columns(classifier: Any) -> str:
         return _count_columns(classifier[-1])
     if isinstance(classifier, FrameVotingClassifier):
         return f"{classifier.n_values_:,} a frame"
-    if isinstance(classifier, MFCCCNNClassifier | MFCCRNNClassifier):
+    if isinstance(classifier, TrajectoryCNNClassifier | TrajectoryRNNClassifier):
         return f"{len(classifier.mean_)} a frame"
     return f"{classifier.n_features_in_:,}"
 
@@ -269,7 +273,7 @@ def compare(corpus: Bunch, methods: dict[str, Method], jobs: int) -> list[Row]:
         except ValueError as error:  # which names the clip, where one is the reason
             row = Row(method.title, note=" ".join(f"failed: {error}".split()))
         rows.append(row)
-        print(f"{name}: {row.note or row.mean_recall}", flush=True)
+        print(f"{name}: {row.note or row.uar}", flush=True)
     return rows
 
 
@@ -282,7 +286,7 @@ def print_table(title: str, corpus: Bunch, rows: list[Row]) -> None:
     print("| method | columns | mean recall | accuracy | fit, s |")
     print("| --- | ---: | --- | --- | ---: |")
     for row in rows:
-        cells = [row.columns, row.mean_recall, row.accuracy, row.seconds]
+        cells = [row.columns, row.uar, row.accuracy, row.seconds]
         print("|", " | ".join([row.method, *([row.note, "", "", ""] if row.note else cells)]), "|")
     print(flush=True)
 

@@ -31,7 +31,7 @@ def main() -> None:
             for result in evaluate(model, results, corpus.target, corpus.groups, n_jobs=-1):
                 print(
                     f"{name:10}  seed {seed}  {result.protocol:14}  "
-                    f"accuracy {result.accuracy:.1%}  mean recall {result.mean_recall:.1%}",
+                    f"accuracy {result.accuracy:.1%}  mean recall {result.uar:.1%}",
                     flush=True,
                 )
 

@@ -17,10 +17,14 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
-from skemotion.classification import FrameVotingClassifier, MFCCCNNClassifier, MFCCRNNClassifier
+from skemotion.classification import (
+    FrameVotingClassifier,
+    TrajectoryCNNClassifier,
+    TrajectoryRNNClassifier,
+)
 from skemotion.decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, OnnxBackbone, VideoLoader
+from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader
 
 FOLDER = TemporaryDirectory()
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
@@ -39,7 +43,7 @@ STAGES = [
     HOG3D(),
     FrameHOG(),
     FaceCrop(),
-    OnnxBackbone(NETWORK),
+    ONNXBackbone(NETWORK),
     AudioLoader(),
     AudioAugmenter(),
     AudioFeatures(),
@@ -81,7 +85,7 @@ class LiftedFaceCrop(_Lift, FaceCrop):
     pass
 
 
-class LiftedOnnxBackbone(_Lift, OnnxBackbone):
+class LiftedONNXBackbone(_Lift, ONNXBackbone):
     pass
 
 
@@ -120,8 +124,8 @@ LIFTED = [
 # Trained in as few epochs as learn the suite's problems.
 TRAINING = {"max_epochs": 15, "learning_rate": 0.03}
 NETWORKS = [
-    MFCCCNNClassifier((8,), **TRAINING),
-    MFCCRNNClassifier(hidden_size=8, frames_per_step=2, **TRAINING),
+    TrajectoryCNNClassifier((8,), **TRAINING),
+    TrajectoryRNNClassifier(hidden_size=8, frames_per_step=2, **TRAINING),
 ]
 
 
@@ -138,11 +142,11 @@ class _LiftNetwork:
         return super().predict_proba(X[:, :, np.newaxis])
 
 
-class LiftedMFCCCNNClassifier(_LiftNetwork, MFCCCNNClassifier):
+class LiftedTrajectoryCNNClassifier(_LiftNetwork, TrajectoryCNNClassifier):
     pass
 
 
-class LiftedMFCCRNNClassifier(_LiftNetwork, MFCCRNNClassifier):
+class LiftedTrajectoryRNNClassifier(_LiftNetwork, TrajectoryRNNClassifier):
     pass
 
 

@@ -53,7 +53,7 @@ def test_methods_are_compared_on_the_same_folds(compare_methods, tmp_path, monke
     assert [row.note for row in rows] == [needs if i == 7 else "" for i in range(10)]
     # Each actor has a clip of neutral and two of the others.
     for row in rows[:7]:
-        share, low, high = (float(x) for x in re.findall(r"[\d.]+", row.mean_recall))
+        share, low, high = (float(x) for x in re.findall(r"[\d.]+", row.uar))
         assert 0 <= low <= share <= high <= 100
         n_clips = 9 if row.method.endswith("neutral or angry") else 15
         hits = float(row.accuracy.split("%")[0]) / 100 * n_clips
@@ -72,4 +72,4 @@ def test_a_method_that_fails_says_on_which_clip(compare_methods, tmp_path):
     [row] = compare_methods([*words, "--methods", "mfcc-means"])
     assert row.note.startswith("failed: ")
     assert clip.name in row.note
-    assert not row.mean_recall
+    assert not row.uar

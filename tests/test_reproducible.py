@@ -65,7 +65,7 @@ def work(case, corpus_path, memory, result_path):
         evaluations = evaluate(model, corpus.data, corpus.target, corpus.groups, n_jobs=n_jobs)
     for evaluation in evaluations:
         result[evaluation.protocol] = evaluation.prediction
-        figures = (evaluation.mean_recall, *evaluation.mean_recall_interval)
+        figures = (evaluation.uar, *evaluation.uar_interval)
         result[f"{evaluation.protocol}_figures"] = np.array(figures)
     splitter = WithinGroupShuffleSplit(random_state=3)
     for number, split in enumerate(splitter.split(corpus.data, groups=corpus.groups)):

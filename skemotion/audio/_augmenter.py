@@ -5,30 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from .._validation import (
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    object_array,
-    one_column,
-    remember_column,
-)
+from ..base import ClipTransformer, one_column
 from ._spectrum import analyse, stretch
-from ._waveforms import map_channels, map_waveforms
 
 
-@frames_only_tables
-class AudioAugmenter(TransformerMixin, BaseEstimator):
+class AudioAugmenter(ClipTransformer):
     """Make variants of each waveform, which become further columns of the same clip.
 
     In this order: with white noise, at other pitches, at other speeds, shifted in time. A clip's
@@ -92,6 +80,8 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
     [22050, 22050, 11025]
     """
 
+    takes = "waveforms"
+    ragged = True
     _parameter_constraints = {
         "noise": [Interval(Real, 0, None, closed="neither"), None],
         "pitch_steps": [tuple, list],
@@ -120,92 +110,48 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.sample_rate = sample_rate
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X; nothing is learnt from it.
+    def transform_clip(self, clip: NDArray[Any]) -> list[NDArray[Any]]:
+        """Make one clip's variants.
 
         Parameters
         ----------
-        X : column of waveforms or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of float, shape (n_samples,)
+            Mono sound.
 
         Returns
         -------
-        self : AudioAugmenter
+        variants : list of ndarray, shape (n_variant_samples,)
+            Of the clip's float dtype; further columns of the same clip.
         """
+        return augment(clip, **self.get_params())
+
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the variants, such as ``pitch+4``, ``speed1.5`` or ``shift+0.1``.
+
+        Of a table, the samples of each, such as ``pitch+4_sample00012``.
+        """
+        names = self._names()
+        if not self.clip_shape_:
+            return names
+        silence = np.zeros(self.n_features_in_)
+        lengths = [len(variant) for variant in augment(silence, **self.get_params())]
+        return [
+            f"{name}_sample{i:05d}"
+            for name, length in zip(names, lengths, strict=True)
+            for i in range(length)
+        ]
+
+    def check_parameters(self) -> None:
+        """Refuse variants that are no numbers, or none at all."""
         _check_variants(
             self.noise, self.pitch_steps, self.speed_rates, self.time_shifts, self.include_original
         )
-        column = clip_column(X)
-        if column is None:
-            check_clips(self, X, reset=True)
-        else:
-            one_column(column, "waveforms")
-            remember_column(self)
-        return self
 
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Make each clip's variants.
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note nothing: the names say what is needed."""
 
-        Parameters
-        ----------
-        X : column of waveforms or array-like of numbers
-            A list or object array of waveforms of shape (n_samples,), each with its own length;
-            or an array of shape (n_clips, n_samples, ...), any further axes being channels.
-
-        Returns
-        -------
-        variants : ndarray of object, shape (n_clips, n_variants)
-            Waveforms of the clips' own float dtype. For an array of numbers, an array of shape
-            (n_clips, total length of the variants, ...), the variants being end to end.
-
-        Raises
-        ------
-        ValueError
-            If a waveform is empty or not finite; the message says in which row.
-        """
-        self._validate_params()
-        parameters = self.get_params()
-
-        def variants_of(waveform: NDArray[Any]) -> list[NDArray[Any]]:
-            return augment(waveform, **parameters)
-
-        column = clip_column(X)
-        if column is None:
-            X = check_clips(self, X, reset=False)
-            return map_channels(X, lambda waveform: np.concatenate(variants_of(waveform)))
-        clips = map_waveforms(self, one_column(column, "waveforms"), variants_of)
-        table = np.empty((len(clips), len(self._names())), dtype=object)
-        for row, variants in enumerate(clips):
-            table[row, :] = object_array(variants)
-        return table
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the variants; for a table, the samples of each.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``pitch+4``, ``speed1.5`` or ``shift+0.1``; ``pitch+4_sample00012`` for a table.
-        """
-        check_input_names(self, input_features)
-        names = self._names()
-        if self.clip_shape_:
-            silence = np.zeros(self.n_features_in_)
-            lengths = [len(variant) for variant in augment(silence, **self.get_params())]
-            names = [
-                f"{name}_sample{i:05d}"
-                for name, length in zip(names, lengths, strict=True)
-                for i in range(length)
-            ]
-        return np.array(names, dtype=object)
+    def _table(self, column: NDArray[Any]) -> NDArray[Any]:
+        return one_column(column, "waveforms").reshape(-1, 1)
 
     def _names(self) -> list[str]:
         return [
@@ -215,12 +161,6 @@ class AudioAugmenter(TransformerMixin, BaseEstimator):
             *(f"speed{rate:g}" for rate in self.speed_rates),
             *(f"shift{seconds:+g}" for seconds in self.time_shifts),
         ]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def augment(

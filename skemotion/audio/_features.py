@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from numbers import Integral
-from typing import Any, Self
+from typing import Any
 
 import librosa
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from .._validation import (
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    remember_column,
-)
+from ..base import ClipTransformer
 from ._descriptors import (
     DELTA_WIDTH,
     chroma,
@@ -33,13 +25,11 @@ from ._descriptors import (
 )
 from ._pitch import pitch_candidates, track_pitch
 from ._spectrum import cut_frames, magnitude_spectrum
-from ._waveforms import map_channels, map_waveforms
 
 _POSITIVE = [Interval(Integral, 1, None, closed="left")]
 
 
-@frames_only_tables
-class AudioFeatures(TransformerMixin, BaseEstimator):
+class AudioFeatures(ClipTransformer):
     """Describe each waveform by acoustic features over time.
 
     Values are those of librosa, with its defaults, to rounding; the features share one spectrum.
@@ -114,6 +104,8 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
     [(44, 34), (22, 34)]
     """
 
+    takes = "waveforms"
+    ragged = True
     _parameter_constraints = {
         "features": [tuple, list],
         "n_mfcc": _POSITIVE,
@@ -143,77 +135,27 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.hop_length = hop_length
         self.deltas = deltas
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X; nothing is learnt from it.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one waveform.
 
         Parameters
         ----------
-        X : column(s) of waveforms or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of float, shape (n_samples,)
+            Mono sound.
 
         Returns
         -------
-        self : AudioFeatures
+        trajectory : ndarray of shape (n_frames, n_features)
+            Of the waveform's float dtype; n_frames is 1 + n_samples // hop_length.
         """
-        _check_features(self.features, self.n_mfcc, self.n_mels)
-        column = clip_column(X)
-        if column is None:
-            check_clips(self, X, reset=True)
-        else:
-            remember_column(self, 1 if column.ndim == 1 else column.shape[1])
-        return self
+        return audio_features(clip, **self.get_params())
 
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Describe each waveform.
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the features of every variant, which are the columns of `input_features`.
 
-        Parameters
-        ----------
-        X : column(s) of waveforms or array-like of numbers
-            A list or object array of shape (n_clips,) or (n_clips, n_variants) of waveforms of
-            shape (n_samples,), each with its own length; or an array of shape (n_clips,
-            n_samples, ...), any further axes being channels.
-
-        Returns
-        -------
-        trajectories : ndarray of object, of the shape of X
-            Arrays of shape (n_frames, n_features), of the waveforms' float dtype, n_frames being
-            1 + n_samples // hop_length. For an array of numbers, an array of shape (n_clips,
-            n_frames, n_features, ...); flat rows for a table.
-
-        Raises
-        ------
-        ValueError
-            If a waveform is empty or not finite; the message says in which row.
+        Such as ``mfcc03``, and ``mfcc03-delta2`` for its second derivative; ``mfcc03_pitch+4``
+        where there is more than one column; ``mfcc03_frame00012`` for a table.
         """
-        self._validate_params()
-        describe = partial(audio_features, **self.get_params())
-        column = clip_column(X)
-        if column is not None:
-            return map_waveforms(self, column, describe)
-        X = check_clips(self, X, reset=False)
-        described = map_channels(X, describe)
-        return described.reshape(len(X), -1) if X.ndim == 2 else described
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the features of every variant; for a table, of every frame.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the columns of waveforms; ``variant0``, ... by default. A single column's
-            name is left out.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``mfcc03``, and ``mfcc03-delta2`` for its second derivative;
-            ``mfcc03_pitch+4`` where there is more than one column; ``mfcc03_frame00012`` for a
-            table.
-        """
-        check_input_names(self, input_features)
         names = _names(self.features, self.n_mfcc, self.n_mels, self.deltas)
         if self.clip_shape_:
             silence = np.zeros(self.n_features_in_)
@@ -225,13 +167,14 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
             if input_features is None:
                 input_features = [f"variant{i}" for i in range(self.n_features_in_)]
             suffixes = [f"_{name}" for name in input_features]
-        return np.array([name + suffix for suffix in suffixes for name in names], dtype=object)
+        return [name + suffix for suffix in suffixes for name in names]
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def check_parameters(self) -> None:
+        """Refuse features that are unknown or cannot be had."""
+        _check_features(self.features, self.n_mfcc, self.n_mels)
+
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note nothing: the names say what is needed."""
 
 
 def audio_features(

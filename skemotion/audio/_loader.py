@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Self
+from typing import Any
 
-import av
-import librosa
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_array
 
-from .._limits import limits_in_force
-from .._media import MediaError, Source, beyond_limit, clip_name, open_stream
-from .._validation import (
-    FLOATS,
-    check_clips,
-    check_input_names,
-    frames_only_tables,
-    is_missing,
-    object_array,
-    remember_column,
-    source_column,
-)
+from ..base import FLOATS, ClipTransformer, is_sound
+from ..io import MediaError, Source, beyond_limit, clip_name, limits_in_force
+from ._decoding import check_samples, decode_waveform, resample
 
 
-@frames_only_tables
-class AudioLoader(TransformerMixin, BaseEstimator):
+class AudioLoader(ClipTransformer):
     """Decode the sound of each clip into a mono waveform of one sample rate.
 
     Sound and video files alike are read; channels are averaged, then resampled in high quality.
@@ -39,6 +25,9 @@ class AudioLoader(TransformerMixin, BaseEstimator):
     ----------
     sample_rate : int, default=22050
         Samples per second (Hz) in the result.
+    source_rate : int, default=None
+        Samples per second (Hz) of waveforms in memory that come without their rate. None refuses
+        them: a waveform taken at a wrong rate gives wrong answers without a sign of it.
 
     Attributes
     ----------
@@ -47,7 +36,7 @@ class AudioLoader(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of X at fit, where X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit; empty for a column of clips.
+        Shape of a clip at fit, where X was an array; empty for a column of clips.
 
     See Also
     --------
@@ -59,190 +48,122 @@ class AudioLoader(TransformerMixin, BaseEstimator):
     Notes
     -----
     Of several streams of sound the first that is marked as default is taken, or else the first.
+    Integers are scaled by their type to [-1, 1), as sound files hold them. Of a waveform with two
+    axes the much shorter one is the channels, as ``(n_samples, 2)`` or ``(2, n_samples)``.
+    An array of numbers, of which each row is a waveform, has the rate `source_rate`, or that of
+    the result where it is None.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skemotion.audio import AudioLoader
-    >>> stereo = np.array([[0.5, 0.1], [0.4, 0.0]])  # (n_samples, n_channels); a path does as well
-    >>> AudioLoader().transform([stereo])[0]
-    array([0.3, 0.2])
+    >>> stereo = np.stack([np.full(40, 0.5), np.full(40, 0.1)])  # a path does as well
+    >>> AudioLoader(sample_rate=16000).transform([(16000, stereo)])[0][:3]
+    array([0.3, 0.3, 0.3])
     """
 
-    _parameter_constraints = {"sample_rate": [Interval(Integral, 1, None, closed="left")]}
+    takes = "clips"
+    ragged = True
+    _in_memory = "sound"
+    _parameter_constraints = {
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "source_rate": [Interval(Integral, 1, None, closed="left"), None],
+    }
 
-    def __init__(self, sample_rate: int = 22050) -> None:
+    def __init__(self, sample_rate: int = 22050, source_rate: int | None = None) -> None:
         self.sample_rate = sample_rate
+        self.source_rate = source_rate
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X; nothing is opened and nothing learnt.
-
-        Parameters
-        ----------
-        X : sequence of path, address, bytes or array, or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : AudioLoader
-        """
-        if source_column(X) is not None:
-            remember_column(self)
-        else:
-            check_clips(self, X, reset=True)
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Load each clip.
+    def transform_clip(
+        self, clip: Source | tuple[int, NDArray[Any]] | NDArray[Any]
+    ) -> NDArray[Any]:
+        """Load one clip.
 
         Parameters
         ----------
-        X : sequence of path, address, bytes or array, or array-like of numbers
-            A column of clips: paths, addresses in fsspec's notation
-            (``zip://Actor_01/x.wav::/data/Audio.zip``), encoded bytes, or waveforms of shape
-            (n_samples[, n_channels]), which are taken to have the sample rate already. A row of a
-            table is one waveform; further axes are channels.
+        clip : path, address, bytes, (rate, waveform) pair or array
+            A path, an address in fsspec's notation
+            (``zip://Actor_01/x.wav::/data/Audio.zip``), an encoded file, or a waveform of shape
+            (n_samples,), (n_samples, n_channels) or (n_channels, n_samples), with its sample rate
+            (Hz) as `scipy.io.wavfile.read` gives it, or alone where `source_rate` is set.
 
         Returns
         -------
-        waveforms : ndarray of object, shape (n_clips,)
-            float32 waveforms of shape (n_samples,), in [-1, 1] but for overshoot of resampling;
-            waveforms in memory keep their float dtype. (n_clips, n_samples) for a table.
+        waveform : ndarray of shape (n_samples,)
+            float32, in [-1, 1] but for overshoot of resampling; a float waveform in memory keeps
+            its dtype.
 
         Raises
         ------
         MediaError
-            If a clip is missing, damaged, without sound or beyond `skemotion.limits`.
+            If the clip is missing, damaged, without sound or beyond `skemotion.limits`, or a
+            waveform has no rate, or axes that cannot be told apart.
         """
-        self._validate_params()
-        sources = source_column(X)
-        if sources is None:
-            X = check_clips(self, X, reset=False)
-            return X if X.ndim == 2 else X.mean(axis=tuple(range(2, X.ndim)))
-        return object_array([self._load(source) for source in sources])
+        if is_sound(clip):
+            rate, samples = clip
+        elif isinstance(clip, np.ndarray):
+            rate, samples = self.source_rate, clip
+        else:
+            return decode_waveform(clip, self.sample_rate)
+        name = clip_name(samples)
+        if rate is None:
+            raise MediaError(
+                f"{name}: expected a waveform with its sample rate, found one without. Pass "
+                "(rate, waveform), or AudioLoader(source_rate=...)."
+            )
+        lowest, highest = limits_in_force().sample_rates
+        if not (lowest <= rate <= highest and float(rate).is_integer()):
+            raise beyond_limit(name, "sample_rates", f"{rate} Hz")
+        return resample(_mono(samples, name), int(rate), self.sample_rate, name)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the result's columns: the samples of a table's waveforms, or the one column.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-        """
-        check_input_names(self, input_features)
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the one column of waveforms; of a table, the samples."""
         if not self.clip_shape_:
-            return np.array(["audio"], dtype=object)
-        return np.array([f"sample{i:05d}" for i in range(self.n_features_in_)], dtype=object)
+            return ["audio"]
+        n_samples = self.n_features_in_
+        if self.source_rate is not None:
+            silence = np.zeros(n_samples, dtype=np.float32)
+            n_samples = len(resample(silence, self.source_rate, self.sample_rate, "silence"))
+        return [f"sample{i:05d}" for i in range(n_samples)]
 
-    def _load(self, source: Source | NDArray[Any] | None) -> NDArray[Any]:
-        if source is None or is_missing(source):
-            raise MediaError("A clip is missing: expected a path, found an empty cell.")
-        if not isinstance(source, np.ndarray):
-            return decode_waveform(source, self.sample_rate)
-        waveform = check_array(
-            source, dtype=list(FLOATS), ensure_2d=False, allow_nd=True, input_name="A waveform"
+    def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
+        if clip.ndim > 2 and clip.size == len(clip):
+            clip = clip.ravel()
+        rate = self.sample_rate if self.source_rate is None else self.source_rate
+        return np.asarray(self._run((rate, clip), row))
+
+
+# How many times longer than the channels the samples are at least, for the axes to be told apart.
+_LONGER = 8
+
+
+def _mono(samples: NDArray[Any], name: str) -> NDArray[Any]:
+    """Scale a waveform by its type, and average its channels."""
+    if samples.dtype.kind == "f":
+        scaled = (
+            samples if samples.dtype in (np.float32, np.float64) else samples.astype(np.float32)
         )
-        return (
-            waveform if waveform.ndim == 1 else waveform.mean(axis=tuple(range(1, waveform.ndim)))
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.string = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.float32]:
-    """Decode the sound of one clip; see `AudioLoader`.
-
-    Parameters
-    ----------
-    source : str, path-like or bytes
-        Path, address or encoded file.
-    sample_rate : int, default=22050
-        Samples per second (Hz) in the result.
-
-    Returns
-    -------
-    waveform : ndarray of float32, shape (n_samples,)
-
-    Raises
-    ------
-    MediaError
-        If the clip is missing, damaged or without sound.
-    """
-    name = clip_name(source)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for
-        mono, rate = _decode(source, name)
-        _check_finite(name, mono)
-        waveform = librosa.resample(mono, orig_sr=rate, target_sr=sample_rate)
-    _check_finite(name, waveform)
-    return waveform
-
-
-def _check_finite(name: str, samples: NDArray[np.float32]) -> None:
-    n_bad = len(samples) - np.count_nonzero(np.isfinite(samples))
-    if n_bad:
+    elif samples.dtype == np.uint8:  # as 8-bit wav files hold it
+        scaled = (samples.astype(np.float32) - 128) / 128
+    elif samples.dtype in (np.int16, np.int32):
+        n_bits = samples.dtype.itemsize * 8
+        scaled = (samples / 2.0 ** (n_bits - 1)).astype(np.float32)
+    else:
         raise MediaError(
-            f"{name}: expected samples that are finite numbers, found {n_bad} of {len(samples)} "
-            "that are NaN, infinite or enormous. Make or download the file again."
+            f"{name}: expected a waveform of floats, int16, int32 or uint8, found {samples.dtype}, "
+            "whose scale is unknown. Divide it by its full scale."
         )
-
-
-_MOST_CHANNELS = 64  # that FFmpeg converts
-
-
-def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
-    """Decode sound into the mean of its channels and its sample rate."""
-    limits = limits_in_force()
-    blocks: list[NDArray[Any]] = []
-    n_samples, rate, n_channels = 0, 0, 0
-    with open_stream(source, "audio") as (container, stream):
-        # Only the sample format is converted here; mixing and resampling are left to the
-        # libraries that librosa uses, so that the values are the same. Interleaved, since PyAV
-        # crashes on separate channels where there are eight or more.
-        to_float = av.AudioResampler(format="flt")
-        for frame in container.decode(stream):
-            if not rate:
-                rate, n_channels = frame.sample_rate, frame.layout.nb_channels
-                _check_kind(name, rate, n_channels)
-            elif (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
-                raise MediaError(
-                    f"{name}: expected one kind of sound throughout, found {n_channels} channels "
-                    f"at {rate} Hz and then {frame.layout.nb_channels} at {frame.sample_rate} Hz. "
-                    "Convert it to one."
-                )
-            n_samples += frame.samples
-            if n_samples > limits.max_seconds * rate:
-                raise beyond_limit(name, "max_seconds", "more sound")
-            if n_samples * np.float32().itemsize > limits.max_bytes:
-                raise beyond_limit(name, "max_bytes", "a longer waveform")
-            for part in to_float.resample(frame):
-                samples = part.to_ndarray().reshape(-1, n_channels)
-                blocks.append(np.ascontiguousarray(samples.T).mean(axis=0))
-    if not n_samples:
+    if not scaled.size:
+        raise MediaError(f"{name}: expected a waveform, found one without a sample.")
+    if scaled.ndim == 2 and 1 in scaled.shape:
+        scaled = scaled.ravel()
+    if scaled.ndim == 2 and max(scaled.shape) >= _LONGER * min(scaled.shape):
+        scaled = scaled.mean(axis=int(np.argmin(scaled.shape)))
+    if scaled.ndim != 1:
         raise MediaError(
-            f"{name}: expected sound, found an audio stream without a single sample that can be "
-            "decoded. Make or download the file again."
+            f"{name}: expected a waveform of shape (n_samples,), (n_samples, n_channels) or "
+            f"(n_channels, n_samples), found {samples.shape}, of which the axes cannot be told "
+            "apart. Average the channels yourself."
         )
-    return np.concatenate(blocks), rate
-
-
-def _check_kind(name: str, rate: int, n_channels: int) -> None:
-    lowest, highest = limits_in_force().sample_rates
-    if not lowest <= rate <= highest:
-        raise beyond_limit(name, "sample_rates", f"{rate} Hz")
-    if n_channels > _MOST_CHANNELS:
-        raise MediaError(
-            f"{name}: expected sound of at most {_MOST_CHANNELS} channels, found {n_channels}. "
-            "Take out those that are needed."
-        )
+    check_samples(name, scaled)
+    return np.ascontiguousarray(scaled)

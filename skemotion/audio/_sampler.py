@@ -14,7 +14,7 @@ from sklearn.utils import Tags, _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from .._validation import check_clips, clip_column, object_array, one_column, remember_column
+from ..base import check_clips, clip_column, object_array, one_column, remember_column
 from ._augmenter import AudioAugmenter
 from ._loader import AudioLoader
 
@@ -32,9 +32,8 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     augmenter : AudioAugmenter, default=None
         Makes the variants, one row each; None for ``AudioAugmenter()``, which makes eight.
     sample_rate : int, default=22050
-        Samples per second (Hz) of the variants. Give the `AudioLoader` behind the sampler the same
-        number: it decodes the original rows at its own rate, and takes the added ones, which are
-        waveforms, to have that rate already.
+        Samples per second (Hz) of the variants, which come with it as ``(rate, waveform)``, so that
+        an `AudioLoader` after the sampler knows it. The augmenter gets it as well.
     column : str, default="audio"
         The column of clips, where X is a DataFrame of several columns.
 
@@ -60,9 +59,9 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     Variants are held in memory, at `sample_rate`, in float32: the eight of ``AudioAugmenter()``
     take 8.4 times the clip's own waveform, which is 2.7 MB for 3.7 s, or 2.6 GB for 960 clips.
     Fewer variants take less. They are made anew for every fold; a `ClipPipeline` with `memory`
-    behind the sampler knows them again, so that they are described once. imbalanced-learn's
+    after the sampler knows them again, so that they are described once. imbalanced-learn's
     pipeline refuses another pipeline as a step between others: put the `ClipPipeline` into a
-    `ColumnTransformer`, or the whole model behind the sampler as the last step.
+    `ColumnTransformer`, or the whole model after the sampler as the last step.
 
     References
     ----------
@@ -75,11 +74,11 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     >>> import numpy as np
     >>> import pandas as pd
     >>> from skemotion.audio import AudioAugmentationSampler, AudioAugmenter
-    >>> clips = [np.sin(np.arange(2000) * 0.1), np.zeros(2000)]
+    >>> clips = [(22050, np.sin(np.arange(2000) * 0.1)), (22050, np.zeros(2000))]
     >>> X = pd.DataFrame({"audio": clips, "actor": [7, 9]})
     >>> sampler = AudioAugmentationSampler(AudioAugmenter(pitch_steps=(4,), speed_rates=(2.0,)))
     >>> more, emotions = sampler.fit_resample(X, ["angry", "calm"])
-    >>> more["audio"].map(len).tolist()
+    >>> [len(waveform) for rate, waveform in more["audio"]]
     [2000, 2000, 2000, 2000, 1000, 2000, 2000, 1000]
     >>> more["actor"].tolist(), emotions[2:5]
     ([7, 9, 7, 7, 7, 9, 9, 9], ['angry', 'angry', 'angry'])
@@ -124,7 +123,7 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_resample(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Give the rows of X, and behind them the variants of the first, the second and so on.
+        """Give the rows of X, and after them the variants of the first, the second and so on.
 
         Parameters
         ----------
@@ -140,7 +139,8 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
         -------
         X_resampled : of the kind of X
             n_clips * (1 + n_variants) rows. Of DataFrames, which become pandas', the rows are
-            numbered anew. Variants in a column of clips are waveforms of shape (n_samples,).
+            numbered anew. Variants in a column of clips are pairs of `sample_rate` and a waveform
+            of shape (n_samples,).
         y_resampled : of the kind of y
 
         Raises
@@ -154,9 +154,12 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
         clips = self._clips(X)
         check_consistent_length(clips, y)
         augmenter = AudioAugmenter() if self.augmenter is None else clone(self.augmenter)
+        augmenter.set_params(sample_rate=self.sample_rate)
         if clips.dtype == object:
             waveforms = AudioLoader(self.sample_rate).transform(clips)
-            variants = augmenter.fit_transform(waveforms)
+            table = augmenter.fit_transform(waveforms)
+            pairs = object_array([(self.sample_rate, variant) for variant in table.flat])
+            variants = pairs.reshape(table.shape)
         else:
             variants = _equal_variants(augmenter, clips)
         n_clips, n_variants = variants.shape[:2]

@@ -1,7 +1,7 @@
 """Classification: what turns a clip's descriptors into an emotion."""
 
 from ._frame_voting import FrameVotingClassifier
-from ._mfcc_cnn import MFCCCNNClassifier
-from ._mfcc_rnn import MFCCRNNClassifier
+from ._trajectory_cnn import TrajectoryCNNClassifier
+from ._trajectory_rnn import TrajectoryRNNClassifier
 
-__all__ = ["FrameVotingClassifier", "MFCCCNNClassifier", "MFCCRNNClassifier"]
+__all__ = ["FrameVotingClassifier", "TrajectoryCNNClassifier", "TrajectoryRNNClassifier"]

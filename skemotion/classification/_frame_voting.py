@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from .._validation import check_cell, check_clips, clip_column, one_column, remember_column
+from ..base import check_cell, check_clips, clip_column, one_column, remember_column
 
 # What frames vote by: the first of these that the estimator has.
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -58,7 +58,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     See Also
     --------
     skemotion.video.FrameHOG : Describes frames.
-    skemotion.video.OnnxBackbone : Describes frames, with ``pooling=None``.
+    skemotion.video.ONNXBackbone : Describes frames, with ``pooling=None``.
 
     Notes
     -----
@@ -84,7 +84,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> clips = list(np.random.default_rng(0).integers(0, 256, (8, 60, 32, 32)) / 255)
     >>> clips[::2] = [clip + np.roll(clip, 1, axis=2) for clip in clips[::2]]
     >>> y = ["calm", "angry"] * 4
-    >>> frames = ClipPipeline([("load", VideoLoader(scale=1, step=20)), ("hog", FrameHOG())])
+    >>> frames = ClipPipeline([("load", VideoLoader(scale=1, stride=20)), ("hog", FrameHOG())])
     >>> model = make_pipeline(frames, FrameVotingClassifier(SVC(kernel="linear")))
     >>> model.fit(clips[:6], y[:6]).predict(clips[6:])
     array(['calm', 'angry'], dtype='<U5')

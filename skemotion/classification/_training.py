@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from .._validation import check_cell, check_clips, clip_column, remember_column
+from ..base import check_cell, check_clips, clip_column, remember_column
 
 TRAINING_CONSTRAINTS = {
     "dropout": [Interval(Real, 0, 1, closed="left")],

@@ -51,7 +51,7 @@ def concat_corpora(
             Emotion.
         groups : numpy.ndarray of str of shape (n_recordings,)
             Corpus and actor, such as ``"tess/OAF"`` and ``"ravdess/1"``.
-        frame : pandas.DataFrame
+        metadata : pandas.DataFrame
             ``corpus``, and the columns of all corpora, with None where one lacks them.
         target_names : list of str
             Emotions present, in the order of the first corpus, those it lacks behind.
@@ -73,7 +73,7 @@ def concat_corpora(
     -----
     Corpora also differ in microphones, rooms and sentences. Where they differ in the share of
     each emotion as well, a model can learn the corpus in place of the emotion: look at the
-    figures by ``frame["corpus"]``, or leave one corpus out, with that column as groups.
+    figures by ``metadata["corpus"]``, or leave one corpus out, with that column as groups.
 
     Examples
     --------
@@ -134,15 +134,15 @@ def concat_corpora(
     parts = list(heard.values())
     names = [name for name, part in heard.items() for _ in range(len(part.target))]
     groups = [str(actor) for part in parts for actor in part.groups.tolist()]
-    fields = dict.fromkeys(name for part in parts for name in part.frame)
-    frame = _join([part.frame for part in parts], list(fields))
-    frame["corpus"] = column(names)
+    fields = dict.fromkeys(name for part in parts for name in part.metadata)
+    metadata = _join([part.metadata for part in parts], list(fields))
+    metadata["corpus"] = column(names)
     target_names = list(dict.fromkeys(word for part in parts for word in part.target_names))
     return Bunch(
         data=_join([part.data for part in parts], kept),
         target=np.concatenate([part.target for part in parts]),
         groups=np.array([f"{name}/{actor}" for name, actor in zip(names, groups, strict=True)]),
-        frame=frame[["corpus", *frame.columns.drop("corpus")]],
+        metadata=metadata[["corpus", *metadata.columns.drop("corpus")]],
         target_names=target_names,
         DESCR=_describe(corpora, heard, target_names, kept),
     )

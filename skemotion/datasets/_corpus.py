@@ -53,7 +53,7 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
             Emotion.
         groups : numpy.ndarray of int or str of shape (n_recordings,)
             Actor, a number or a name as in the corpus, for splitters that keep actors apart.
-        frame : pandas.DataFrame
+        metadata : pandas.DataFrame
             Every field of the file name, in words where it is a code.
         target_names : list of str
             Emotions present, in published order.
@@ -88,7 +88,7 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
     >>> with TemporaryDirectory() as folder:
     ...     Path(folder, "04-02-06_01.mp4").touch()
     ...     corpus = load_corpus(folder, "java-sed")
-    >>> corpus.frame
+    >>> corpus.metadata
        actor  sentence emotion  take
     0      4         2   angry     1
     """

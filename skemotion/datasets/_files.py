@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from .._media import MediaError
+from ..io import MediaError
 
 SOUND = {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"}
 PICTURE = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
@@ -191,20 +191,20 @@ def make_bunch(
     Returns
     -------
     corpus : Bunch
-        With ``data``, ``target``, ``groups``, ``frame``, ``target_names`` and ``DESCR``.
+        With ``data``, ``target``, ``groups``, ``metadata``, ``target_names`` and ``DESCR``.
     """
-    frame = pd.DataFrame(
+    metadata = pd.DataFrame(
         {
             name: column([naming.value(name, key[i]) for key in keys])
             for i, name in enumerate(naming.identifiers)
         }
     )
-    present = set(frame["emotion"])
+    present = set(metadata["emotion"])
     return Bunch(
         data=pd.DataFrame({"video": column(video), "audio": column(audio)}),
-        target=frame["emotion"].to_numpy(dtype=np.str_),
-        groups=np.array(frame["actor"].tolist()),
-        frame=frame,
+        target=metadata["emotion"].to_numpy(dtype=np.str_),
+        groups=np.array(metadata["actor"].tolist()),
+        metadata=metadata,
         target_names=[word for word in naming.words["emotion"].values() if word in present],
         DESCR=naming.descr,
     )
@@ -223,7 +223,7 @@ def take_rows(corpus: Bunch, rows: NDArray[np.bool_]) -> Bunch:
         data=corpus.data[rows].reset_index(drop=True),
         target=target,
         groups=corpus.groups[rows],
-        frame=corpus.frame[rows].reset_index(drop=True),
+        metadata=corpus.metadata[rows].reset_index(drop=True),
         target_names=[word for word in corpus.target_names if word in set(target)],
         DESCR=corpus.DESCR,
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sklearn.utils import Bunch
 
-from .._media import MediaError
+from ..io import MediaError
 from ._files import Clip, Naming, column, find_recordings, make_bunch
 
 _MODALITIES = {"01": "full", "02": "video-only", "03": "audio-only"}
@@ -99,7 +99,7 @@ def load_ravdess(
             Emotion.
         groups : numpy.ndarray of int of shape (n_recordings,)
             Actor, for splitters that keep actors apart.
-        frame : pandas.DataFrame of shape (n_recordings, 9)
+        metadata : pandas.DataFrame of shape (n_recordings, 9)
             ``vocal_channel``, ``emotion``, ``intensity``, ``statement``, ``repetition``,
             ``actor``, ``sex``, and the modality of the two files, ``video_modality`` and
             ``audio_modality``: ``full``, ``video-only``, ``audio-only`` or None.
@@ -147,7 +147,7 @@ def load_ravdess(
     ...     for name in ["02-01-05-02-01-02-11.mp4", "03-01-05-02-01-02-11.wav"]:
     ...         Path(folder, name).touch()
     ...     corpus = load_ravdess(folder)
-    >>> corpus.frame[["emotion", "intensity", "actor", "sex"]]
+    >>> corpus.metadata[["emotion", "intensity", "actor", "sex"]]
       emotion intensity  actor   sex
     0   angry    strong     11  male
     >>> Path(corpus.data["audio"][0]).name
@@ -171,9 +171,9 @@ def load_ravdess(
     video = [_video(clips) for clips in rows.values()]
     audio = [_first(clips, "03", "01") for clips in rows.values()]
     corpus = make_bunch(_NAMING, list(rows), _addresses(video), _addresses(audio))
-    corpus.frame["sex"] = column(["male" if actor % 2 else "female" for actor in corpus.groups])
-    corpus.frame["video_modality"] = column(_modalities(video))
-    corpus.frame["audio_modality"] = column(_modalities(audio))
+    corpus.metadata["sex"] = column(["male" if actor % 2 else "female" for actor in corpus.groups])
+    corpus.metadata["video_modality"] = column(_modalities(video))
+    corpus.metadata["audio_modality"] = column(_modalities(audio))
     return corpus
 
 

@@ -1,6 +1,6 @@
 """Decomposition: from curves and tensors to few numbers per clip."""
 
-from ._bspline import BSplineProjector, bspline_basis, evaluate, project
+from ._bspline import BSplineProjector, bspline_basis, bspline_evaluate, bspline_project
 from ._statistics import TrajectoryStatistics, trajectory_statistics
 from ._tucker import PartialTucker, partial_tucker
 
@@ -9,8 +9,8 @@ __all__ = [
     "PartialTucker",
     "TrajectoryStatistics",
     "bspline_basis",
-    "evaluate",
+    "bspline_evaluate",
+    "bspline_project",
     "partial_tucker",
-    "project",
     "trajectory_statistics",
 ]

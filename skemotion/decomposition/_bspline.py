@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Integral
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline
 from scipy.linalg import pinv
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array
 
-from .._validation import (
-    FLOATS,
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    remember_column,
-)
-from ._curves import clip_curves, describe_curves, name_numbers
+from ..base import FLOATS
+from ._curves import CurveTransformer, name_numbers
 
 
-@frames_only_tables
-class BSplineProjector(TransformerMixin, BaseEstimator):
+class BSplineProjector(CurveTransformer):
     """Project curves of any length on one B-spline basis, by least squares.
 
     A curve's points lie equally spaced over t in [0, 1]. Its coefficients on the basis are as
@@ -55,8 +46,8 @@ class BSplineProjector(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    project : The same for one clip.
-    evaluate : The way back.
+    bspline_project : The same for one clip.
+    bspline_evaluate : The way back.
     skemotion.audio.AudioFeatures : Gives curves of different lengths.
 
     Notes
@@ -87,61 +78,21 @@ class BSplineProjector(TransformerMixin, BaseEstimator):
         self.n_knots = n_knots
         self.order = order
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Remember how many curves a clip has; nothing is learnt from them.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Project one clip's curves.
 
         Parameters
         ----------
-        X : column(s) of curves or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_points, n_features)
+            A curve per feature.
 
         Returns
         -------
-        self : BSplineProjector
+        coefficients : ndarray of shape (n_coefs, n_features)
+            float32 for float32 curves, else float64. The coefficients of several columns, which
+            are variants of the clip, stand side by side.
         """
-        column = clip_column(X)
-        if column is None:
-            X = check_clips(self, X, reset=True)
-            self.n_curves_ = int(np.prod(X.shape[2:]))
-        else:
-            self.n_curves_ = sum(curve.shape[1] for curve in clip_curves(self, column, 0))
-            remember_column(self, 1 if column.ndim == 1 else column.shape[1])
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Project each clip's curves.
-
-        Parameters
-        ----------
-        X : column(s) of curves or array-like of numbers
-            A list or object array of shape (n_clips,) whose items are arrays of shape
-            (n_points, n_features), each with its own number of points; or a table of them, shape
-            (n_clips, n_variants). Or an array of shape (n_clips, n_points, ...), any further
-            axes being further curves; a row of a table is one curve.
-
-        Returns
-        -------
-        coefficients : ndarray of shape (n_clips, n_coefs, n_features * n_variants)
-            The variants' features stand side by side. (n_clips, n_coefs, ...) for an array of
-            numbers. float32 for float32 curves, else float64.
-
-        Raises
-        ------
-        ValueError
-            If clips differ in their number of features, or values are not finite; the message
-            says which row.
-        """
-        self._validate_params()
-        column = clip_column(X)
-        if column is None:
-            X = check_clips(self, X, reset=False)
-            return np.stack([project(clip, self.n_knots, self.order) for clip in X])
-        return describe_curves(
-            self, column, lambda curves: project(curves, self.n_knots, self.order)
-        )
+        return bspline_project(clip, self.n_knots, self.order)
 
     def inverse_transform(self, X: Any, n_points: int = 100) -> NDArray[Any]:
         """Evaluate splines, given by their coefficients, at equally spaced points.
@@ -165,36 +116,20 @@ class BSplineProjector(TransformerMixin, BaseEstimator):
                 f"Expected {n_coefs} coefficients per curve (n_knots + order - 2), "
                 f"got {X.shape[1]}."
             )
-        return np.stack([evaluate(clip, n_points, self.order) for clip in X])
+        return np.stack([bspline_evaluate(clip, n_points, self.order) for clip in X])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the coefficients, in the order of a flattened result.
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the coefficients, such as ``mfcc03_spline07_pitch+4`` for ``mfcc03_pitch+4``.
 
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the curves; ``curve00``, ... by default.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``mfcc03_spline07_pitch+4`` for the curve ``mfcc03_pitch+4``; ``spline07``
-            for a table of single curves.
+        ``spline07`` for a table of single curves.
         """
-        check_input_names(self, input_features)
         splines = [f"spline{i:02d}" for i in range(self.n_knots + self.order - 2)]
         if len(self.clip_shape_) == 1:
-            return np.array(splines, dtype=object)
+            return splines
         return name_numbers(splines, input_features, self.n_curves_)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
-
-def project(curve: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[Any]:
+def bspline_project(curve: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[Any]:
     """Give the coefficients of the spline nearest to a curve's points.
 
     Parameters
@@ -217,8 +152,8 @@ def project(curve: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[Any]
 
     Examples
     --------
-    >>> from skemotion.decomposition import project
-    >>> project([1.0, 2.0, 3.0, 4.0], n_knots=2, order=2)  # a straight line
+    >>> from skemotion.decomposition import bspline_project
+    >>> bspline_project([1.0, 2.0, 3.0, 4.0], n_knots=2, order=2)  # a straight line
     array([1., 4.])
     """
     values = np.asarray(curve)
@@ -228,13 +163,13 @@ def project(curve: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[Any]
     return coefficients.reshape(-1, *values.shape[1:]).astype(dtype)
 
 
-def evaluate(coefficients: ArrayLike, n_points: int, order: int = 4) -> NDArray[Any]:
+def bspline_evaluate(coefficients: ArrayLike, n_points: int, order: int = 4) -> NDArray[Any]:
     """Evaluate a spline at equally spaced points over [0, 1].
 
     Parameters
     ----------
     coefficients : array-like of shape (n_coefs, ...)
-        Coefficients as `project` returns them; further axes are further splines.
+        Coefficients as `bspline_project` returns them; further axes are further splines.
     n_points : int
         Points in the result.
     order : int, default=4
@@ -247,8 +182,8 @@ def evaluate(coefficients: ArrayLike, n_points: int, order: int = 4) -> NDArray[
 
     Examples
     --------
-    >>> from skemotion.decomposition import evaluate
-    >>> evaluate([0.0, 3.0], n_points=4, order=2)
+    >>> from skemotion.decomposition import bspline_evaluate
+    >>> bspline_evaluate([0.0, 3.0], n_points=4, order=2)
     array([0., 1., 2., 3.])
     """
     values = np.asarray(coefficients)

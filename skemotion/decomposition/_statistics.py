@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 
-from .._validation import (
-    FLOATS,
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    remember_column,
-)
-from ._curves import clip_curves, describe_curves, name_numbers
+from ..base import FLOATS
+from ._curves import CurveTransformer, name_numbers
 
 
-@frames_only_tables
-class TrajectoryStatistics(TransformerMixin, BaseEstimator):
+class TrajectoryStatistics(CurveTransformer):
     """Describe curves of any length by their statistics over time.
 
     The plain alternative to `BSplineProjector`: a curve becomes as many numbers whatever its
@@ -71,7 +61,7 @@ class TrajectoryStatistics(TransformerMixin, BaseEstimator):
     >>> tones = [np.sin(0.1 * np.arange(22050)), np.sin(0.2 * np.arange(11025))]
     >>> baseline = make_pipeline(AudioFeatures(("mfcc",)), TrajectoryStatistics(("mean",)))
     >>> baseline.fit_transform(tones).shape
-    (2, 1, 13)
+    (2, 13)
     >>> baseline.get_feature_names_out()[3]
     'mfcc03_mean'
     """
@@ -83,87 +73,38 @@ class TrajectoryStatistics(TransformerMixin, BaseEstimator):
     ) -> None:
         self.statistics = statistics
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Remember how many curves a clip has; nothing is learnt from them.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one clip's curves.
 
         Parameters
         ----------
-        X : column(s) of curves or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_points, n_features)
+            A curve per feature.
 
         Returns
         -------
-        self : TrajectoryStatistics
+        values : ndarray of shape (n_statistics, n_features)
+            float32 for float32 curves, else float64. The values of several columns, which are
+            variants of the clip, stand side by side.
         """
-        _check_statistics(self.statistics)
-        column = clip_column(X)
-        if column is None:
-            X = check_clips(self, X, reset=True)
-            self.n_curves_ = int(np.prod(X.shape[2:]))
-        else:
-            self.n_curves_ = sum(curve.shape[1] for curve in clip_curves(self, column, 0))
-            remember_column(self, 1 if column.ndim == 1 else column.shape[1])
-        return self
+        return trajectory_statistics(clip, self.statistics)
 
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Describe each clip's curves.
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the statistics, such as ``mfcc03_mean_pitch+4`` for ``mfcc03_pitch+4``.
 
-        Parameters
-        ----------
-        X : column(s) of curves or array-like of numbers
-            A list or object array of shape (n_clips,) whose items are arrays of shape
-            (n_points, n_features), each with its own number of points; or a table of them, shape
-            (n_clips, n_variants). Or an array of shape (n_clips, n_points, ...), any further
-            axes being further curves; a row of a table is one curve.
-
-        Returns
-        -------
-        statistics : ndarray of shape (n_clips, n_statistics, n_features * n_variants)
-            The variants' features stand side by side. (n_clips, n_statistics, ...) for an array
-            of numbers. float32 for float32 curves, else float64.
-
-        Raises
-        ------
-        ValueError
-            If clips differ in their number of features, or values are not finite; the message
-            says which row.
+        ``mean`` for a table of single curves.
         """
-        self._validate_params()
-        column = clip_column(X)
-        if column is None:
-            X = check_clips(self, X, reset=False)
-            return np.stack([trajectory_statistics(clip, self.statistics) for clip in X])
-        return describe_curves(
-            self, column, lambda curves: trajectory_statistics(curves, self.statistics)
-        )
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the statistics, in the order of a flattened result.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the curves; ``curve00``, ... by default.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``mfcc03_mean_pitch+4`` for the curve ``mfcc03_pitch+4``; ``mean`` for a
-            table of single curves.
-        """
-        check_input_names(self, input_features)
         if len(self.clip_shape_) == 1:
-            return np.array(self.statistics, dtype=object)
+            return list(self.statistics)
         return name_numbers(self.statistics, input_features, self.n_curves_)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def check_parameters(self) -> None:
+        """Refuse unknown statistics."""
+        _check_statistics(self.statistics)
+
+    def _stacked(self, results: list[NDArray[Any]]) -> NDArray[Any]:
+        # Rows, which classifiers and data frames take.
+        return super()._stacked([np.ravel(result) for result in results])
 
 
 def trajectory_statistics(

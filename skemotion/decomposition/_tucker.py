@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._threads import one_blas_thread
-from .._validation import FLOATS, check_clips, check_input_names, missing_clips
+from ..base import FLOATS, check_clips, check_input_names, missing_clips
 
 Rank = int | float | None
 Factor = NDArray[np.float64] | None

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._media import clip_name, identity
-from .._validation import is_missing
+from ..base import is_missing
 from ..datasets._corpus import _NAMINGS
 from ..datasets._ravdess import _NAMING
+from ..io import clip_name, identity
 from ._copies import content_keys
 from ._leaks import Leak, LeakageWarning, SplitAudit
 
@@ -55,13 +55,13 @@ _TEXTS = {
 _Keys = list[set[Hashable]]
 
 
-def audit_split(frame: Any, train: Any, test: Any, *, source: Any = None) -> SplitAudit:
+def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> SplitAudit:
     """Look for what is on both sides of a split and makes figures look better than they are.
 
     Parameters
     ----------
-    frame : DataFrame
-        A row per clip, such as ``corpus.data.join(corpus.frame)`` of what `load_corpus` gives, with
+    metadata : DataFrame
+        A row per clip, such as ``corpus.data.join(corpus.metadata)`` of what `load_corpus` gives, with
         any of these columns: ``actor``; ``statement`` or ``sentence``; ``video``, ``audio``,
         ``path`` or ``file`` with clips; the identifiers of a recording, such as RAVDESS has;
         ``source``, as the parameter; and ``corpus``, which tells apart the actors and recordings of
@@ -88,7 +88,7 @@ def audit_split(frame: Any, train: Any, test: Any, *, source: Any = None) -> Spl
     Raises
     ------
     ValueError
-        If `train`, `test` or `source` do not fit the frame.
+        If `train`, `test` or `source` do not fit the metadata.
 
     Warns
     -----
@@ -108,8 +108,8 @@ def audit_split(frame: Any, train: Any, test: Any, *, source: Any = None) -> Spl
     --------
     >>> import pandas as pd
     >>> from skemotion.model_selection import audit_split
-    >>> frame = pd.DataFrame({"actor": [1, 1, 2, 2], "sentence": [1, 2, 1, 2]})
-    >>> audit = audit_split(frame, [0, 1], [2])
+    >>> metadata = pd.DataFrame({"actor": [1, 1, 2, 2], "sentence": [1, 2, 1, 2]})
+    >>> audit = audit_split(metadata, [0, 1], [2])
     >>> [leak.kind for leak in audit]
     ['sentence']
     >>> audit.findings[0].example
@@ -117,11 +117,11 @@ def audit_split(frame: Any, train: Any, test: Any, *, source: Any = None) -> Spl
     >>> audit.not_audited["file"]
     'no column of clips: video, audio, path, file'
     """
-    n_rows = len(frame)
+    n_rows = len(metadata)
     sides = _positions(train, n_rows, "train"), _positions(test, n_rows, "test")
     table = {
-        str(name): np.asarray(frame[name], dtype=object)
-        for name in frame.columns
+        str(name): np.asarray(metadata[name], dtype=object)
+        for name in metadata.columns
         if not {str(name)}.isdisjoint(_COLUMNS)
     }
     used = np.union1d(*sides)
@@ -260,7 +260,7 @@ def _source_keys(
         rows = np.asarray(source)
         if rows.shape != (n_rows,) or rows.dtype.kind not in "iu":
             raise ValueError(
-                f"source must be {n_rows} numbers of rows, one for each row of the frame, got "
+                f"source must be {n_rows} numbers of rows, one for each row of the metadata, got "
                 f"an array of shape {rows.shape} and type {rows.dtype}."
             )
         return [{row} for row in rows.tolist()]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .._addresses import UNREADABLE, fetch
+from ..io import UNREADABLE, fetch
 
 
 class _File(NamedTuple):

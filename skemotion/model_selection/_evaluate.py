@@ -21,7 +21,7 @@ from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning
 from ._split import WithinGroupShuffleSplit
 
-PROTOCOLS = ("same-actor", "actor-disjoint")
+PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
 _MOST_FOLDS = 12
 
@@ -32,15 +32,15 @@ def evaluate(
     y: NDArray[Any],
     groups: NDArray[Any],
     *,
-    frame: pd.DataFrame | None = None,
+    metadata: pd.DataFrame | None = None,
     protocols: tuple[str, ...] = PROTOCOLS,
     n_jobs: int | None = None,
     random_state: int = 0,
 ) -> list[Evaluation]:
     """Test a model under one protocol or both.
 
-    Under ``"same-actor"``, two thirds of each actor's clips are trained on and the rest is
-    tested, in five random splits. Under ``"actor-disjoint"``, actors are dealt into folds (one
+    Under ``"speaker-dependent"``, two thirds of each actor's clips are trained on and the rest is
+    tested, in five random splits. Under ``"speaker-independent"``, actors are dealt into folds (one
     each up to 12 actors, 12 folds beyond), and each fold is tested by a model that has not seen
     its actors. Only the second says what to expect for other people.
 
@@ -56,15 +56,15 @@ def evaluate(
         Emotions.
     groups : ndarray of shape (n_clips,)
         Actors.
-    frame : DataFrame, default=None
+    metadata : DataFrame, default=None
         What is known of the clips, as `audit_split` takes it; the splits are then audited, and the
         figures come with what was found.
-    protocols : tuple of {"same-actor", "actor-disjoint"}, default=both
+    protocols : tuple of {"speaker-dependent", "speaker-independent"}, default=both
         The protocols, in this order.
     n_jobs : int, default=None
         Splits worked on at once; None means 1 unless in a `joblib.parallel_config` context.
     random_state : int, default=0
-        Seed of the same-actor splits.
+        Seed of the speaker-dependent splits.
 
     Returns
     -------
@@ -79,9 +79,9 @@ def evaluate(
     >>> X = np.tile(np.arange(12.0)[:, np.newaxis] % 2, 3)
     >>> y, actors = np.tile(["calm", "angry"], 6), np.repeat([1, 2, 3], 4)
     >>> for result in evaluate(LogisticRegression(), X, y, actors):
-    ...     print(result.protocol, result.mean_recall, result.n_splits)
-    same-actor 1.0 5
-    actor-disjoint 1.0 3
+    ...     print(result.protocol, result.uar, result.n_splits)
+    speaker-dependent 1.0 5
+    speaker-independent 1.0 3
     """
     y, groups = np.asarray(y), np.asarray(groups)
     labels = list(dict.fromkeys(y.tolist()))
@@ -94,17 +94,17 @@ def evaluate(
     unknown = set(protocols) - set(PROTOCOLS)
     if unknown:
         raise ValueError(f"protocols must be among {PROTOCOLS}, got {sorted(unknown)}.")
-    if "actor-disjoint" in protocols and n_groups < 2:
+    if "speaker-independent" in protocols and n_groups < 2:
         raise ValueError(
-            "The actor-disjoint protocol needs clips of at least two actors, found one. Add "
-            "actors, or ask for the same-actor protocol alone (--protocol same-actor)."
+            "The speaker-independent protocol needs clips of at least two actors, found one. Add "
+            "actors, or ask for the speaker-dependent protocol alone (--protocol speaker-dependent)."
         )
     model, X, _ = run_clip_stages(model, X)
     evaluations = []
     for protocol in protocols:
         splitter = (
             WithinGroupShuffleSplit(5, random_state=random_state)
-            if protocol == "same-actor"
+            if protocol == "speaker-dependent"
             else GroupKFold(min(n_groups, _MOST_FOLDS))
         )
         splits = list(splitter.split(X, y, groups))
@@ -114,7 +114,7 @@ def evaluate(
             predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
                 delayed(_predict)(model, X, y, groups, train, test) for train, test in splits
             )
-        leaks = {} if frame is None else _audit(frame, splits)
+        leaks = {} if metadata is None else _audit(metadata, splits)
         tested = np.concatenate([test for _, test in splits])
         evaluations.append(
             Evaluation(
@@ -131,13 +131,13 @@ def evaluate(
     return evaluations
 
 
-def _audit(frame: pd.DataFrame, splits: list[tuple[Any, Any]]) -> dict[str, Leak]:
+def _audit(metadata: pd.DataFrame, splits: list[tuple[Any, Any]]) -> dict[str, Leak]:
     """Give the first leak of each kind; they are told with the figures, not as warnings."""
     found: dict[str, Leak] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)
         for train, test in splits:
-            for leak in audit_split(frame, train, test):
+            for leak in audit_split(metadata, train, test):
                 found.setdefault(leak.kind, leak)
     return found
 

@@ -24,7 +24,7 @@ class Evaluation:
     Attributes
     ----------
     protocol : str
-        Such as ``"actor-disjoint"``.
+        Such as ``"speaker-independent"``.
     target : ndarray of str, shape (n_predictions,)
         True emotions.
     prediction : ndarray of str, shape (n_predictions,)
@@ -50,8 +50,8 @@ class Evaluation:
     >>> import numpy as np
     >>> from skemotion.model_selection import Evaluation
     >>> truth, guess = np.array(["sad", "sad", "happy"]), np.array(["sad", "happy", "happy"])
-    >>> result = Evaluation("actor-disjoint", truth, guess, np.arange(3), ["happy", "sad"], 3, 3)
-    >>> round(result.accuracy, 2), round(result.mean_recall, 2)
+    >>> result = Evaluation("speaker-independent", truth, guess, np.arange(3), ["happy", "sad"], 3, 3)
+    >>> round(result.accuracy, 2), round(result.uar, 2)
     (0.67, 0.75)
     """
 
@@ -70,9 +70,9 @@ class Evaluation:
         return float(_accuracy(self.confusion_matrix))
 
     @property
-    def mean_recall(self) -> float:
+    def uar(self) -> float:
         """Recall, averaged over the emotions (unweighted average recall, balanced accuracy)."""
-        return float(_mean_recall(self.confusion_matrix))
+        return float(_uar(self.confusion_matrix))
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -80,9 +80,9 @@ class Evaluation:
         return self._interval(_accuracy(self._resampled))
 
     @property
-    def mean_recall_interval(self) -> tuple[float, float]:
+    def uar_interval(self) -> tuple[float, float]:
         """95 % interval of the mean recall, by resampling actors; NaN for fewer than three."""
-        return self._interval(_mean_recall(self._resampled))
+        return self._interval(_uar(self._resampled))
 
     @property
     def n_groups(self) -> int:
@@ -129,7 +129,7 @@ class Evaluation:
                 f"{self.protocol}: {self.n_clips} clips, {self.n_groups} actors, "
                 f"{self.n_splits} splits, {len(self.target)} predictions",
                 f"  accuracy     {_percent(self.accuracy, self.accuracy_interval)}",
-                f"  mean recall  {_percent(self.mean_recall, self.mean_recall_interval)}",
+                f"  mean recall  {_percent(self.uar, self.uar_interval)}",
                 "",
                 *_table(self.confusion_matrix, self.labels),
                 *([""] if self.leaks else []),
@@ -143,7 +143,7 @@ def _accuracy(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(hits / confusion.sum(axis=(-2, -1)))
 
 
-def _mean_recall(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
+def _uar(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     totals = confusion.sum(axis=-1)
     # An emotion that no drawn actor shows has no recall.

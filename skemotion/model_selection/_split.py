@@ -31,7 +31,7 @@ class WithinGroupShuffleSplit:
 
     See Also
     --------
-    evaluate : Uses this split as ``"same-actor"``.
+    evaluate : Uses this split as ``"speaker-dependent"``.
 
     Examples
     --------

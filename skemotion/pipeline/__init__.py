@@ -1,15 +1,14 @@
 """Pipelines: from raw clips to emotion."""
 
 from ._cache import ClipCache
-from ._clips import ClipPipeline, UnusableClipWarning
+from ._clip_pipeline import ClipPipeline, UnusableClipWarning
 from ._recipes import make_emotion_pipeline
-from ._stages import join_clip_stages, run_clip_stages
+from ._running import ClipError
 
 __all__ = [
     "ClipCache",
+    "ClipError",
     "ClipPipeline",
     "UnusableClipWarning",
-    "join_clip_stages",
     "make_emotion_pipeline",
-    "run_clip_stages",
 ]

@@ -17,8 +17,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from .._media import identity
-from .._validation import object_array
+from ..base import object_array
+from ..io import identity
 
 _DIGEST_BYTES = 16
 _SUFFIX = ".clip"

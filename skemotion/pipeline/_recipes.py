@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from ..audio import AudioAugmenter, AudioFeatures, AudioLoader
 from ..decomposition import BSplineProjector, PartialTucker
 from ..video import HOG3D, VideoLoader
-from ._clips import ClipPipeline
+from ._clip_pipeline import ClipPipeline
 
 
 @validate_params(

@@ -9,11 +9,12 @@ import joblib
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
-from .._limits import Limits, enforced, limits_in_force
-from .._media import MediaError, decoding_threads
+from ..base import clip_column, rows_from
+from ..io import Limits, MediaError, decoding_threads, enforced, limits_in_force
 from ._cache import ClipCache, step_identity
 
 Step = tuple[str, Any]
@@ -43,8 +44,8 @@ class Job(NamedTuple):
         n_threads = max(1, joblib.cpu_count() // n_workers)
         return cls(steps, identities, cache, n_threads, limits_in_force())
 
-    def run(self, batch: Any, name: str) -> Any:
-        """Send a batch of one clip through the steps behind the last one whose result is kept.
+    def run(self, batch: Any, name: str, row: int) -> Any:
+        """Send a batch of one clip through the steps after the last one whose result is kept.
 
         Parameters
         ----------
@@ -52,13 +53,15 @@ class Job(NamedTuple):
             One row.
         name : str
             What to call it in an error.
+        row : int
+            Its number.
 
         Returns
         -------
         result : ndarray or Failure
             Of one row. Each step's is kept where there is a cache.
         """
-        with enforced(self.limits):  # a worker does not know those of its caller
+        with enforced(self.limits), rows_from(row):  # a worker does not know those of its caller
             try:
                 keys = self._keys(batch)
             except MediaError as error:
@@ -75,28 +78,28 @@ class Job(NamedTuple):
                     break
             return batch
 
-    def each(self, batch: Any, name: str) -> Iterator[Any]:
+    def each(self, batch: Any, name: str, row: int) -> list[Any]:
         """Give what each of the steps turns a batch of one clip into, up to a failure."""
-        if not self.steps:
-            return
-        try:
-            keys = self._keys(batch)
-        except MediaError as error:
-            yield Failure(self.steps[0][0], error)
-            return
-        for position, key in enumerate(keys):
-            kept = self._kept(key)
-            batch = self._run_step(position, batch, name, key) if kept is None else kept
-            yield batch
-            if isinstance(batch, Failure):
-                return
+        results: list[Any] = []
+        with enforced(self.limits), rows_from(row):
+            try:
+                keys = self._keys(batch)
+            except MediaError as error:
+                return [Failure(self.steps[0][0], error)] if self.steps else []
+            for position, key in enumerate(keys):
+                kept = self._kept(key)
+                batch = self._run_step(position, batch, name, key) if kept is None else kept
+                results.append(batch)
+                if isinstance(batch, Failure):
+                    break
+        return results
 
     def _run_step(self, position: int, batch: Any, name: str, key: str) -> Any:
         step, stage = self.steps[position]
         try:
             # Between steps there are arrays, whatever containers the user wants at the end.
             with config_context(transform_output="default"), decoding_threads(self.n_threads):
-                result = stage.transform(batch)
+                result = _as_array(stage.transform(batch), step)
         except MediaError as error:  # names the file already
             return Failure(step, error)
         except ValueError as error:
@@ -121,6 +124,51 @@ class Job(NamedTuple):
         # A row of a column is a clip, a row of a table all its variants.
         clip = batch[0] if batch.ndim == 1 else list(batch[0])
         return self.cache.keys(clip, self.identities)
+
+
+def _as_array(result: Any, step: str) -> NDArray[Any]:
+    """Make an array of what a step gave, as a list or a data frame."""
+    if isinstance(result, np.ndarray):
+        return result
+    column = clip_column(result)
+    array = np.asarray(result) if column is None else column
+    if array.ndim == 0 or len(array) != 1:
+        raise TypeError(
+            f"step {step!r} was given one clip and returned {type(result).__name__} of "
+            f"{array.shape[:1] or 'no'} rows: transform must return one row per clip."
+        )
+    return array
+
+
+def run_each(job: Job, batch: Any, name: str, row: int, n_jobs: int) -> list[Any]:
+    """Give what each step makes of one clip; with two or more workers, a crash is a failure.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    batch : ndarray or list
+        One row.
+    name : str
+        What to call it in an error.
+    row : int
+        Its number.
+    n_jobs : int
+        Workers; one is this process itself.
+
+    Returns
+    -------
+    results : list of ndarray or Failure
+    """
+    if n_jobs == 1:
+        return job.each(batch, name, row)
+    try:
+        # The workers are kept, and go on with all the clips.
+        return list(
+            Parallel(n_jobs=n_jobs, prefer="processes")([delayed(job.each)(batch, name, row)])[0]
+        )
+    except TerminatedWorkerError as death:
+        return [_crashed(name, death)]
 
 
 def run_clips(
@@ -156,7 +204,7 @@ def run_clips(
     while done < len(names) and not stop:
         parallel = Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator")
         tasks = (
-            delayed(job.run)(_safe_indexing(X, [row]), names[row])
+            delayed(job.run)(_safe_indexing(X, [row]), names[row], row)
             for row in range(done, len(names))
             if not stop
         )
@@ -168,7 +216,7 @@ def run_clips(
         except TerminatedWorkerError:
             # joblib hands out up to two clips per worker, and then one for each that is done.
             for row in range(done, min(done + 2 * n_workers, len(names))):
-                result = _run_alone(job, _safe_indexing(X, [row]), names[row])
+                result = _run_alone(job, _safe_indexing(X, [row]), names[row], row)
                 done += 1
                 yield result
                 if isinstance(result, Failure) and result.step == CRASHED:
@@ -178,18 +226,22 @@ def run_clips(
 CRASHED = "(crashed)"
 
 
-def _run_alone(job: Job, batch: Any, name: str) -> Any:
+def _run_alone(job: Job, batch: Any, name: str, row: int) -> Any:
     """Run one clip in a process of its own, whose death is the clip's failure."""
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:
-            return executor.submit(job.run, batch, name).result()
+            return executor.submit(job.run, batch, name, row).result()
         except TerminatedWorkerError as death:
-            error = MediaError(
-                f"{name}: expected a clip, found one in which the decoder or a step crashes and "
-                "takes its process along. Leave the clip out, or make or download it again."
-            )
-            error.__cause__ = death
-            return Failure(CRASHED, error)
+            return _crashed(name, death)
+
+
+def _crashed(name: str, death: Exception) -> Failure:
+    error = MediaError(
+        f"{name}: expected a clip, found one in which the decoder or a step crashes and takes its "
+        "process along. Leave the clip out, or make or download it again."
+    )
+    error.__cause__ = death
+    return Failure(CRASHED, error)
 
 
 class ClipError(NamedTuple):

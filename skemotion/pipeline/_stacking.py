@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._validation import object_array
+from ..base import object_array
 from ._running import Failure
 
 # Results from this size on are mapped from disk where there is a folder to put them.
@@ -24,6 +24,8 @@ def stack(
     names: list[str],
     folder: str | os.PathLike[str] | None,
     example: NDArray[Any] | None = None,
+    *,
+    flatten: bool = False,
 ) -> NDArray[Any]:
     """Put the clips' results into one array, allotted once, as they come in.
 
@@ -37,6 +39,8 @@ def stack(
         Where a large array is mapped from; None holds it in memory.
     example : ndarray, default=None
         What a result looks like, in case that all are failures.
+    flatten : bool, default=False
+        Whether each clip becomes one row of numbers.
 
     Returns
     -------
@@ -46,8 +50,26 @@ def stack(
     Raises
     ------
     ValueError
-        If the results differ in shape, or there is none, or no NaN to stand for a failure.
+        If the results differ in shape, or there is none, or no NaN to stand for a failure; or if
+        they are arrays of lengths of their own, and are to be flattened.
     """
+    stacked = _stack(results, names, folder, example)
+    if not flatten:
+        return stacked
+    if stacked.dtype == object:
+        raise ValueError(
+            "Clips come out as arrays of different lengths, which flatten=True cannot make one "
+            "row each of. End the ClipPipeline with TrajectoryStatistics or BSplineProjector."
+        )
+    return stacked.reshape(len(stacked), -1)
+
+
+def _stack(
+    results: Iterable[Any],
+    names: list[str],
+    folder: str | os.PathLike[str] | None,
+    example: NDArray[Any] | None,
+) -> NDArray[Any]:
     failed: list[tuple[int, Failure]] = []
     rows: list[Any] = []
     first = None

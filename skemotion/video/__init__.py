@@ -5,13 +5,13 @@ from ._face_crop import FaceCrop
 from ._frame_hog import FrameHOG, frame_hog
 from ._hog3d import HOG3D, hog3d
 from ._loader import VideoLoader
-from ._onnx_backbone import OnnxBackbone
+from ._onnx_backbone import ONNXBackbone
 
 __all__ = [
     "HOG3D",
     "FaceCrop",
     "FrameHOG",
-    "OnnxBackbone",
+    "ONNXBackbone",
     "VideoLoader",
     "decode_clip",
     "frame_hog",

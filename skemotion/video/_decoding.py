@@ -10,8 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .._limits import limits_in_force
-from .._media import MediaError, Source, beyond_limit, check_pixels, clip_name, open_stream
+from ..io import (
+    MediaError,
+    Source,
+    beyond_limit,
+    check_pixels,
+    clip_name,
+    limits_in_force,
+    open_stream,
+)
 from ._luma import luma
 from ._resampling import blend, shrink
 
@@ -22,7 +29,7 @@ def decode_clip(
     scale: float = 1 / 3,
     size: tuple[int, int] | None = None,
     color: str = "gray",
-    step: int | None = None,
+    stride: int | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one clip into a number of small frames; see `VideoLoader`.
 
@@ -38,8 +45,8 @@ def decode_clip(
         Height and width, instead of `scale`.
     color : {"gray", "rgb"}, default="gray"
         Luma, or red, green and blue.
-    step : int, default=None
-        Keep every step-th frame, instead of `n_frames`.
+    stride : int, default=None
+        Keep every stride-th frame, instead of `n_frames`.
 
     Returns
     -------
@@ -50,8 +57,8 @@ def decode_clip(
     MediaError
         If the clip is missing, damaged or without a picture.
     """
-    if step is not None:
-        n_found, kept = _decode(source, lambda i: i % step == 0, scale, size, color)
+    if stride is not None:
+        n_found, kept = _decode(source, lambda i: i % stride == 0, scale, size, color)
         _refuse_none(source, n_found)
         return np.stack(list(kept.values()))
     # Which frames are needed depends on how many there are, which a header may leave out or get
@@ -73,7 +80,7 @@ def shrink_clip(
     scale: float = 1 / 3,
     size: tuple[int, int] | None = None,
     color: str = "gray",
-    step: int | None = None,
+    stride: int | None = None,
 ) -> NDArray[Any]:
     """Do with a clip in memory what `decode_clip` does with a file.
 
@@ -81,7 +88,7 @@ def shrink_clip(
     ----------
     frames : ndarray of shape (n_clip_frames, height, width[, channel])
         Grey or RGB frames, uint8 or float.
-    n_frames, scale, size, color, step
+    n_frames, scale, size, color, stride
         As for `decode_clip`.
 
     Returns
@@ -93,8 +100,8 @@ def shrink_clip(
         frames = grey
     elif frames.ndim == 3 or frames.shape[3] == 1:
         frames = np.repeat(grey[..., np.newaxis], 3, axis=3)
-    if step is not None:
-        return np.stack([_shrink(frame, scale, size) for frame in frames[::step]])
+    if stride is not None:
+        return np.stack([_shrink(frame, scale, size) for frame in frames[::stride]])
     return _interpolate(lambda i: _shrink(frames[i], scale, size), len(frames), n_frames)
 
 

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, validate_data
 
-from .._media import identity
-from .._validation import (
-    FLOATS,
-    check_cell,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    object_array,
-    one_column,
-    remember_column,
-)
-from ._face_track import check_model_file, crop_face, track_face
+from ..base import ClipTransformer
+from ..io import MediaError, clip_name
+from ._face_track import check_model_file, crop_face, detector_identity, track_face
 
 
-@frames_only_tables
-class FaceCrop(TransformerMixin, BaseEstimator):
+class FaceCrop(ClipTransformer):
     """Find the face in each clip, follow it, and crop every frame to it.
 
     The crops of a clip have one size about one face whose box moves smoothly, so that what moves
@@ -88,6 +76,9 @@ class FaceCrop(TransformerMixin, BaseEstimator):
     [(10, 64, 64), (10, 64, 64)]
     """
 
+    takes = "frames"
+    ragged = True
+    _keeps_shape = False
     _parameter_constraints = {
         "size": [tuple, list],
         "margin": [Interval(Real, 0, None, closed="left")],
@@ -107,145 +98,61 @@ class FaceCrop(TransformerMixin, BaseEstimator):
         self.on_missing = on_missing
         self.detector = detector
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Remember the shape of the clips; nothing is learnt from them.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Crop one clip to its face.
 
         Parameters
         ----------
-        X : column of clips or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_frames, height, width[, channel])
+            Frames as `VideoLoader` returns them.
 
         Returns
         -------
-        self : FaceCrop
-        """
-        self._check_parameters()
-        if clip_column(X) is None:
-            self.clip_shape_ = self._check_array(X, reset=True).shape[1:]
-        else:
-            remember_column(self)
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Crop each clip to its face.
-
-        Parameters
-        ----------
-        X : column of clips or array-like of numbers
-            An array of shape (n_clips, n_frames, height, width[, channel]), as `VideoLoader`
-            returns it; or a list or object array of shape (n_clips,) of arrays of shape (n_frames,
-            height, width[, channel]), each with its own size. A row of a table is one pixel
-            through time, which is a whole frame without a face: it stays as it is.
-
-        Returns
-        -------
-        crops : ndarray of shape (n_clips, n_frames, size_y, size_x[, channel])
-            Of the clips' dtype. For a column of clips, an object array of (n_frames, size_y,
-            size_x[, channel]) arrays; (n_clips, n_frames) for a table.
+        crops : ndarray of shape (n_frames, size_y, size_x[, channel])
+            Of the clip's dtype.
 
         Raises
         ------
-        ValueError
-            If no face is found in a clip and `on_missing` is "raise".
+        MediaError
+            If no face is found and `on_missing` is "raise".
         FileNotFoundError
             If `detector` is the path of no file.
         ImportError
             If scikit-image is missing.
         """
-        self._validate_params()
-        self._check_parameters()
-        column = clip_column(X)
-        if column is None:
-            X = self._check_array(X, reset=False)
-            if X.ndim == 2:
-                if self.on_missing == "raise":
-                    raise ValueError(self._missing(0, "a table's row is one pixel"))
-                return X
-            return np.stack([self._crop(clip, row) for row, clip in enumerate(X)])
-        crops = [
-            self._crop(self._check_clip(clip, row), row)
-            for row, clip in enumerate(one_column(column, "clips"))
-        ]
-        return object_array(crops)
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the result's columns: a table's own, a clip's pixels, or the one column of clips.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``face_t03_y12_x40``, with ``_channel2`` behind it for clips in colour;
-            ``face`` for a column of clips.
-        """
-        check_input_names(self, input_features)
-        if not self.clip_shape_:
-            return np.array(["face"], dtype=object)
-        if len(self.clip_shape_) == 1:
-            return np.asarray(_check_feature_names_in(self, input_features))
-        channels = [f"_channel{c}" for n in self.clip_shape_[3:] for c in range(n)] or [""]
-        return np.array(
-            [
-                f"face_t{t:02d}_y{y:02d}_x{x:02d}{channel}"
-                for t in range(self.clip_shape_[0])
-                for y in range(self.size[0])
-                for x in range(self.size[1])
-                for channel in channels
-            ],
-            dtype=object,
-        )
-
-    def _identity(self) -> tuple[str, ...]:
-        """Tell a cache of another network under the same path."""
-        return () if self.detector == "cascade" else identity(self.detector)
-
-    def _crop(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
         track = track_face(clip, self.detector)
         if track is None and self.on_missing == "raise":
-            raise ValueError(self._missing(row, f"{clip.shape[1]} x {clip.shape[2]} pixels"))
+            raise MediaError(
+                f"{clip_name(clip)}: expected a face, found none. Look at the clip: load it "
+                "larger, for example with VideoLoader(scale=1), leave it out, or take "
+                'FaceCrop(on_missing="whole").'
+            )
         return crop_face(clip, track, self.size, self.margin)
 
-    def _missing(self, row: int, found: str) -> str:
-        return (
-            f"FaceCrop found no face in row {row} ({found}). Look at the clip: load it larger, for "
-            'example with VideoLoader(scale=1), leave it out, or take FaceCrop(on_missing="whole").'
-        )
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name a clip's pixels, such as ``face_t03_y12_x40``, or the one column of clips.
 
-    def _check_parameters(self) -> None:
+        Of clips in colour, ``_channel2`` follows.
+        """
+        if not self.clip_shape_:
+            return ["face"]
+        channels = [f"_channel{c}" for n in self.clip_shape_[3:] for c in range(n)] or [""]
+        return [
+            f"face_t{t:02d}_y{y:02d}_x{x:02d}{channel}"
+            for t in range(self.clip_shape_[0])
+            for y in range(self.size[0])
+            for x in range(self.size[1])
+            for channel in channels
+        ]
+
+    def cache_identity(self) -> tuple[str, ...]:
+        """Give what tells the detector from another one under the same name."""
+        return detector_identity(self.detector)
+
+    def check_parameters(self) -> None:
+        """Refuse a size that is not two positive whole numbers, and a missing detector."""
         if len(self.size) != 2 or not all(
             isinstance(n, int | np.integer) and n > 0 for n in self.size
         ):
             raise ValueError(f"size must be (height, width) in whole pixels, got {self.size!r}.")
         check_model_file(self.detector)
-
-    def _check_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        # Unlike other stages this one takes clips of another height and width than at fit.
-        X = validate_data(self, X, reset=reset, dtype=[*FLOATS, np.uint8], allow_nd=True)
-        if X.ndim not in (2, 4, 5):
-            raise ValueError(
-                f"FaceCrop expected clips of shape (n_clips, {_AXES}), or one row of numbers per "
-                f"clip, got an array of shape {X.shape}."
-            )
-        return X
-
-    def _check_clip(self, clip: Any, row: int) -> NDArray[Any]:
-        if getattr(clip, "dtype", None) == np.uint8 and clip.ndim in (3, 4) and clip.size:
-            return clip  # as it is: floats would take eight times the memory
-        expected = f"frames of shape ({_AXES}), such as VideoLoader makes"
-        return check_cell(self, clip, row, ndim=(3, 4), expected=expected)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-_AXES = "n_frames, height, width[, channel]"

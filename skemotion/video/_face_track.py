@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 from scipy.ndimage import median_filter
 
+from ..io import identity
 from ._luma import luma
 
 Detector = str | os.PathLike[str]
 
-# Frames are looked at in a size of their own, so that what is found hangs on the picture and not
+# Frames are looked at in a size of their own, so that what is found depends on the picture and not
 # on the size it was loaded in. The cascade's smallest face is 24 pixels.
 _CASCADE_SIDE = 120
 _CASCADE_FACE = 24
@@ -147,6 +149,16 @@ def check_model_file(detector: Detector) -> None:
         )
     if not hasattr(cv2, "FaceDetectorYN"):
         raise ImportError("FaceCrop needs OpenCV's FaceDetectorYN, which this build of it lacks.")
+
+
+def detector_identity(detector: Detector) -> tuple[str, ...]:
+    """Give what tells a detector from another: scikit-image's version, or the network's file."""
+    if detector != "cascade":
+        return identity(detector)
+    try:
+        return ("cascade", version("scikit-image"))
+    except PackageNotFoundError:
+        return ("cascade",)
 
 
 def heaviest_chain(found: list[NDArray[np.float64]]) -> list[tuple[int, int]]:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from .._validation import (
-    FLOATS,
-    check_cell,
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    object_array,
-    one_column,
-    remember_column,
-)
+from ..base import ClipTransformer
 from ._luma import luma
 
 
-@frames_only_tables
-class FrameHOG(TransformerMixin, BaseEstimator):
+class FrameHOG(ClipTransformer):
     """Describe each frame of a clip by histograms of the directions of its gradients.
 
     A frame is cut into cells, and in each the directions of the gradients, opposite ones being
@@ -87,6 +75,8 @@ class FrameHOG(TransformerMixin, BaseEstimator):
     'hog_y02_x03_r1_c1_bin8_frame004'
     """
 
+    takes = "frames"
+    ragged = True
     _parameter_constraints = {
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "cell_size": [tuple, list],
@@ -103,86 +93,39 @@ class FrameHOG(TransformerMixin, BaseEstimator):
         self.cell_size = cell_size
         self.block_size = block_size
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Remember the shape of the frames; nothing is learnt from them.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe each frame of one clip.
 
         Parameters
         ----------
-        X : column of arrays, or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_frames, height, width[, channel])
+            Frames as `VideoLoader` returns them.
 
         Returns
         -------
-        self : FrameHOG
-        """
-        _check_sizes(self.cell_size, self.block_size)
-        column = clip_column(X)
-        if column is None:
-            X = self._check_clips(X, reset=True)
-            self.frame_shape_ = (1, X.shape[1]) if X.ndim == 2 else X.shape[2:4]
-        else:
-            self.frame_shape_ = self._frames(one_column(column, "clips")[0], 0).shape[1:3]
-            remember_column(self)
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Describe each frame of each clip.
-
-        Parameters
-        ----------
-        X : column of arrays, or array-like of numbers
-            A list or object array of arrays of shape (n_frames, height, width[, channel]), each
-            with its own number of frames; or an array of shape (n_clips, n_frames, height,
-            width[, channel]). A row of a table is a clip of one frame, of one row of pixels.
-
-        Returns
-        -------
-        descriptors : ndarray of shape (n_clips, n_frames, n_values)
-            float64 for float64 clips, else float32. For a column of clips, an object array of
-            (n_frames, n_values) arrays; (n_clips, n_values) for a table.
+        descriptors : ndarray of shape (n_frames, n_values)
+            float64 for a float64 clip, else float32.
 
         Raises
         ------
         ValueError
-            If clips differ in their frames' height or width, or values are not finite.
+            If the frames have another height or width than at fit.
         """
-        self._validate_params()
-        column = clip_column(X)
-        if column is None:
-            X = self._check_clips(X, reset=False)
-            clips = X[:, np.newaxis, np.newaxis] if X.ndim == 2 else X
-            described = np.stack([self._describe(clip) for clip in clips])
-            return described[:, 0] if X.ndim == 2 else described
-        clips = [self._frames(clip, row) for row, clip in enumerate(one_column(column, "clips"))]
-        shape = getattr(self, "frame_shape_", clips[0].shape[1:3])
-        for row, clip in enumerate(clips):
-            if clip.shape[1:3] != shape:
-                raise ValueError(
-                    f"FrameHOG expected frames of {shape[0]} x {shape[1]} pixels in every clip, "
-                    f"found {clip.shape[1]} x {clip.shape[2]} in row {row}: give all clips one "
-                    "size first, for example with VideoLoader(size=(height, width))."
-                )
-        return object_array([self._describe(clip) for clip in clips])
+        shape = getattr(self, "frame_shape_", clip.shape[1:3])
+        if clip.shape[1:3] != shape:
+            raise ValueError(
+                f"expected frames of {shape[0]} x {shape[1]} pixels in every clip, found "
+                f"{clip.shape[1]} x {clip.shape[2]}: give all clips one size first, for example "
+                "with VideoLoader(size=(height, width))."
+            )
+        return np.stack([frame_hog(frame, **self.get_params()) for frame in clip])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the values of a frame; of every frame where clips are equally long.
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the values of a frame, or of every frame where clips are equally long.
 
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``hog_y03_x12_r0_c1_bin5``, for the block that starts at cell (3, 12), in it
-            the cell at row 0 and column 1; ``hog_y03_x12_r0_c1_bin5_frame004`` for one frame of
-            several.
+        Such as ``hog_y03_x12_r0_c1_bin5``, for the block that starts at cell (3, 12), in it the
+        cell at row 0 and column 1; ``hog_y03_x12_r0_c1_bin5_frame004`` for one frame of several.
         """
-        check_input_names(self, input_features)
         cell, block = _fit_sizes(self.frame_shape_, self.cell_size, self.block_size)
         blocks_y, blocks_x = (
             n // of_cell - of_block + 1
@@ -196,42 +139,26 @@ class FrameHOG(TransformerMixin, BaseEstimator):
             for c in range(block[1])
             for k in range(self.n_bins)
         ]
-        if len(self.clip_shape_) > 1:
-            frames = range(self.clip_shape_[0])
-            names = [f"{name}_frame{t:03d}" for t in frames for name in names]
-        return np.array(names, dtype=object)
+        if len(self.clip_shape_) < 2:
+            return names
+        frames = range(self.clip_shape_[0])
+        return [f"{name}_frame{t:03d}" for t in frames for name in names]
 
-    def _check_clips(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        X = check_clips(
-            self,
-            X,
-            reset=reset,
-            ndim=(4, 5),
-            dtype=(*FLOATS, np.uint8),
-            axes="(n_clips, n_frames, height, width[, channel])",
-        )
-        if not X.size:
-            raise ValueError(f"FrameHOG expected frames, got an empty array of shape {X.shape}.")
-        return X
+    def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
+        """Take a row of plain numbers for one frame, of one row of pixels."""
+        return row[np.newaxis, np.newaxis]
 
-    def _frames(self, clip: Any, row: int) -> NDArray[Any]:
-        if getattr(clip, "dtype", None) == np.uint8 and clip.ndim in (3, 4) and clip.size:
-            return clip  # which would be made floats, eight times as large
-        expected = "frames of shape (n_frames, height, width[, channel]), such as VideoLoader makes"
-        return check_cell(self, clip, row, ndim=(3, 4), expected=expected)
-
-    def _describe(self, frames: NDArray[Any]) -> NDArray[Any]:
-        return np.stack([frame_hog(frame, **self.get_params()) for frame in frames])
-
-    def _identity(self) -> str:
-        """Tell what decides the result beside the parameters, for the cache of clips."""
+    def cache_identity(self) -> str:
+        """Give scikit-image's version."""
         return str(_scikit_image().__version__)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def check_parameters(self) -> None:
+        """Refuse sizes that are not two positive whole numbers."""
+        _check_sizes(self.cell_size, self.block_size)
+
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note the frames' height and width."""
+        self.frame_shape_ = cells[0].shape[1:3]
 
 
 def frame_hog(

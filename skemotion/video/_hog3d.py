@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from .._validation import FLOATS, check_clips, check_input_names, frames_only_tables
+from ..base import ClipTransformer
 from ._luma import luma
 
 _ANGLES = ("azimuth", "polar")
 
 
-@frames_only_tables
-class HOG3D(TransformerMixin, BaseEstimator):
+class HOG3D(ClipTransformer):
     """Describe each cell of a clip by histograms of the directions of its gradients.
 
     A clip is cut into cells of frames x rows x columns. In each cell, the azimuth and the
@@ -40,12 +38,14 @@ class HOG3D(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    frames_shape_ : tuple of 3 int
+        Number of frames, height and width of a clip at fit.
     n_features_in_ : int
-        Second axis of X at fit: frames per clip, or columns of a table.
+        Second axis of X at fit: frames per clip, or columns of a table; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where it had any.
+        Column names of X at fit, where X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit.
+        Shape of a clip at fit, where X was an array; empty for a column of clips.
 
     See Also
     --------
@@ -76,6 +76,7 @@ class HOG3D(TransformerMixin, BaseEstimator):
     'hog3d_t01_y05_x05_bin8_polar'
     """
 
+    takes = "frames"
     _parameter_constraints = {
         "cell_size": [tuple, list],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
@@ -92,92 +93,42 @@ class HOG3D(TransformerMixin, BaseEstimator):
         self.n_bins = n_bins
         self.smoothing = smoothing
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Remember the shape of the clips; nothing is learnt from them.
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one clip.
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_frames, height, width[, channel]) or \
-                (n_clips, n_frames)
-            Clips as `VideoLoader` returns them; a row of a table is one pixel through time.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_frames, height, width[, channel])
+            Frames as `VideoLoader` returns them.
 
         Returns
         -------
-        self : HOG3D
+        descriptor : ndarray of shape (cells_t, cells_y, cells_x, n_bins, 2)
+            Azimuth (0) and polar (1) histograms, float64 for a float64 clip, else float32.
         """
+        return hog3d(clip, self.cell_size, self.n_bins, self.smoothing)
+
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the descriptor's values, such as ``hog3d_t03_y12_x40_bin5_polar``."""
+        cells_t, cells_y, cells_x = (
+            n // cell for n, cell in _cells(self.frames_shape_, self.cell_size)
+        )
+        return [
+            f"hog3d_t{t:02d}_y{y:02d}_x{x:02d}_bin{k}_{angle}"
+            for t in range(cells_t)
+            for y in range(cells_y)
+            for x in range(cells_x)
+            for k in range(self.n_bins)
+            for angle in _ANGLES
+        ]
+
+    def check_parameters(self) -> None:
+        """Refuse a cell that is not three positive whole numbers."""
         _check_cell_size(self.cell_size)
-        self._check_clips(X, reset=True)
-        return self
 
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Describe each clip.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_frames, height, width[, channel]) or \
-                (n_clips, n_frames)
-            Clips as at fit.
-
-        Returns
-        -------
-        descriptors : ndarray of shape (n_clips, cells_t, cells_y, cells_x, n_bins, 2)
-            Azimuth (0) and polar (1) histograms, float64 for float64 clips, else float32;
-            flat rows for a table.
-        """
-        self._validate_params()
-        X = self._check_clips(X, reset=False)
-        clips = X[:, :, np.newaxis, np.newaxis] if X.ndim == 2 else X
-        described = np.stack(
-            [hog3d(clip, self.cell_size, self.n_bins, self.smoothing) for clip in clips]
-        )
-        return described.reshape(len(X), -1) if X.ndim == 2 else described
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the descriptor's values in the order of a flattened descriptor.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``hog3d_t03_y12_x40_bin5_polar``.
-        """
-        check_input_names(self, input_features)
-        shape = (*self.clip_shape_, 1, 1)[:3]
-        cells_t, cells_y, cells_x = (n // cell for n, cell in _cells(shape, self.cell_size))
-        return np.array(
-            [
-                f"hog3d_t{t:02d}_y{y:02d}_x{x:02d}_bin{k}_{angle}"
-                for t in range(cells_t)
-                for y in range(cells_y)
-                for x in range(cells_x)
-                for k in range(self.n_bins)
-                for angle in _ANGLES
-            ],
-            dtype=object,
-        )
-
-    def _check_clips(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        return check_clips(
-            self,
-            X,
-            reset=reset,
-            ndim=(4, 5),
-            dtype=(*FLOATS, np.uint8),
-            axes="(n_clips, n_frames, height, width[, channel])",
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note the frames' number, height and width, which say how many cells there are."""
+        self.frames_shape_ = cells[0].shape[:3]
 
 
 def hog3d(

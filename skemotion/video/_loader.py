@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._media import MediaError, Source, clip_name
-from .._validation import (
-    FLOATS,
-    check_clips,
-    check_input_names,
-    frames_only_tables,
-    is_missing,
-    object_array,
-    remember_column,
-    source_column,
-)
-from ._decoding import decode_clip, interpolate, shrink_clip
+from ..base import ClipTransformer, check_cell, is_sound
+from ..io import MediaError, Source
+from ._decoding import decode_clip, shrink_clip
 
 
-@frames_only_tables
-class VideoLoader(TransformerMixin, BaseEstimator):
+class VideoLoader(ClipTransformer):
     """Decode each clip into a fixed number of small frames.
 
     Every frame is shrunk by area averaging; then the frames are interpolated linearly in time
@@ -44,8 +33,8 @@ class VideoLoader(TransformerMixin, BaseEstimator):
         Height and width in the result. Needed where clips come in different sizes.
     color : {"gray", "rgb"}, default="gray"
         Luma alone, or red, green and blue.
-    step : int, default=None
-        Keep every `step`-th frame as it is, from the first on, in place of `n_frames`. Clips in
+    stride : int, default=None
+        Keep every `stride`-th frame as it is, from the first on, in place of `n_frames`. Clips in
         files then come as a column of arrays, each as long as its clip is.
 
     Attributes
@@ -79,12 +68,14 @@ class VideoLoader(TransformerMixin, BaseEstimator):
     (1, 10, 30, 40)
     """
 
+    takes = "clips"
+    _in_memory = "frames"
     _parameter_constraints = {
         "n_frames": [Interval(Integral, 1, None, closed="left")],
         "scale": [Interval(Real, 0, 1, closed="right")],
         "size": [tuple, list, None],
         "color": [StrOptions({"gray", "rgb"})],
-        "step": [Interval(Integral, 1, None, closed="left"), None],
+        "stride": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
@@ -93,127 +84,63 @@ class VideoLoader(TransformerMixin, BaseEstimator):
         scale: float = 1 / 3,
         size: tuple[int, int] | None = None,
         color: str = "gray",
-        step: int | None = None,
+        stride: int | None = None,
     ) -> None:
         self.n_frames = n_frames
         self.scale = scale
         self.size = size
         self.color = color
-        self.step = step
+        self.stride = stride
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X; nothing is opened and nothing learnt.
+    @property
+    def ragged(self) -> bool:  # type: ignore[override]
+        """Whether clips keep lengths of their own."""
+        return self.stride is not None
 
-        Parameters
-        ----------
-        X : sequence of path, address, bytes or array, or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : VideoLoader
-        """
-        _check_size(self.size)
-        if source_column(X) is not None:
-            remember_column(self)
-        else:
-            check_clips(self, X, reset=True, ndim=(4, 5), dtype=(*FLOATS, np.uint8), axes=_AXES)
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Load each clip.
+    def transform_clip(self, clip: Source | NDArray[Any]) -> NDArray[Any]:
+        """Load one clip.
 
         Parameters
         ----------
-        X : sequence of path, address, bytes or array, or array-like of numbers
-            A column of clips: paths, addresses in fsspec's notation
-            (``zip://Actor_01/x.mp4::/data/Video.zip``), encoded bytes, or arrays of shape
-            (n_frames, height, width[, channel]). An array of shape (n_clips, n_frames, height,
-            width[, channel]) is a column of clips as well; a row of a table is one pixel through
-            time, and is only interpolated.
+        clip : path, address, bytes or array
+            A path, an address in fsspec's notation (``zip://Actor_01/x.mp4::/data/Video.zip``),
+            an encoded file, or frames of shape (n_clip_frames, height, width[, channel]).
 
         Returns
         -------
-        clips : ndarray of shape (n_clips, n_frames, height, width[, channel])
-            uint8, but for arrays of floats, which stay floats; (n_clips, n_frames) for a table.
-            With `step`, an object array of (n_frames, height, width[, channel]) arrays for a
-            column of clips.
+        frames : ndarray of shape (n_frames, height, width[, channel])
+            uint8, but for floats, which stay floats.
 
         Raises
         ------
         MediaError
-            If a clip is missing, damaged, without a picture or beyond `skemotion.limits`.
-        ValueError
-            If the clips come out in different sizes.
+            If the clip is missing, damaged, without a picture or beyond `skemotion.limits`.
         """
-        self._validate_params()
-        _check_size(self.size)
-        sources = source_column(X)
-        if sources is None:
-            X = check_clips(
-                self, X, reset=False, ndim=(4, 5), dtype=(*FLOATS, np.uint8), axes=_AXES
-            )
-            if X.ndim == 2:
-                if self.step is not None:
-                    return X[:, :: self.step]
-                return np.stack([interpolate(row, self.n_frames) for row in X])
-            return np.stack([self._load(clip) for clip in X])
-        clips = [self._load(source) for source in sources]
-        if self.step is not None:
-            return object_array(clips)
-        for source, clip in zip(sources, clips, strict=True):
-            if clip.shape != clips[0].shape:
-                raise ValueError(
-                    f"Clips come in different sizes: {clip_name(sources[0])} gives "
-                    f"{clips[0].shape}, {clip_name(source)} {clip.shape}. Give VideoLoader one "
-                    "size=(height, width) for all."
+        asked = self.n_frames, self.scale, self.size, self.color, self.stride
+        if not isinstance(clip, np.ndarray):
+            if is_sound(clip):
+                raise MediaError(
+                    f"expected a picture, found sound at {clip[0]} Hz. Pass it in the audio column."
                 )
-        return np.stack(clips)
+            return decode_clip(clip, *asked)
+        if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
+            expected = "frames of shape (n_frames, height, width[, channel])"
+            clip = check_cell(self, clip, 0, ndim=(3, 4), expected=expected)
+        return shrink_clip(clip, *asked)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the result's columns: frames of a table's pixel, or the one column of clips.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-        """
-        check_input_names(self, input_features)
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the one column of clips; of a table's pixel, its frames."""
         if not self.clip_shape_:
-            return np.array(["video"], dtype=object)
+            return ["video"]
         frames = range(self.n_frames)
-        if self.step is not None:
-            frames = range(0, self.clip_shape_[0], self.step)
-        return np.array([f"frame{t:03d}" for t in frames], dtype=object)
+        if self.stride is not None:
+            frames = range(0, self.clip_shape_[0], self.stride)
+        return [f"frame{t:03d}" for t in frames]
 
-    def _load(self, source: Source | NDArray[Any] | None) -> NDArray[Any]:
-        if source is None or is_missing(source):
-            raise MediaError("A clip is missing: expected a path, found an empty cell.")
-        asked = self.n_frames, self.scale, self.size, self.color, self.step
-        if isinstance(source, np.ndarray):
-            return shrink_clip(source, *asked)
-        return decode_clip(source, *asked)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.string = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-_AXES = "(n_clips, n_frames, height, width[, channel])"
-
-
-def _check_size(size: Any) -> None:
-    if size is not None and (
-        len(size) != 2 or not all(isinstance(n, int | np.integer) and n > 0 for n in size)
-    ):
-        raise ValueError(f"size must be (height, width) in whole pixels, got {size!r}.")
+    def check_parameters(self) -> None:
+        """Refuse a size that is not two positive whole numbers."""
+        if self.size is not None and (
+            len(self.size) != 2
+            or not all(isinstance(n, int | np.integer) and n > 0 for n in self.size)
+        ):
+            raise ValueError(f"size must be (height, width) in whole pixels, got {self.size!r}.")

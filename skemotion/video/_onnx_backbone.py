@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._validation import (
-    FLOATS,
-    check_cell,
-    check_clips,
-    check_input_names,
-    clip_column,
-    frames_only_tables,
-    object_array,
-    one_column,
-    remember_column,
-)
+from ..base import ClipTransformer
 from ._luma import luma
 from ._onnx_network import Network, network_files, onnxruntime, open_network, run_network
 from ._resampling import shrink
@@ -30,8 +18,7 @@ from ._resampling import shrink
 _NUMBER = Interval(Real, None, None, closed="neither")
 
 
-@frames_only_tables
-class OnnxBackbone(TransformerMixin, BaseEstimator):
+class ONNXBackbone(ClipTransformer):
     """Describe frames, or the faces cropped from them, by a pre-trained network.
 
     Every frame goes through an image network in an ONNX file, such as VGG-16, VGG-Face or one of
@@ -90,7 +77,7 @@ class OnnxBackbone(TransformerMixin, BaseEstimator):
     >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> import onnx.parser
-    >>> from skemotion.video import OnnxBackbone
+    >>> from skemotion.video import ONNXBackbone
     >>> network = onnx.parser.parse_model('''
     ...     <ir_version: 8, opset_import: ["": 17]>
     ...     mean_color (float[n, 3, 8, 8] picture) => (float[n, 3, 1, 1] color) {
@@ -100,11 +87,12 @@ class OnnxBackbone(TransformerMixin, BaseEstimator):
     >>> with TemporaryDirectory() as folder:
     ...     path = str(Path(folder) / "network.onnx")
     ...     onnx.save(network, path)
-    ...     OnnxBackbone(path).fit_transform(frames).round(1)
+    ...     ONNXBackbone(path).fit_transform(frames).round(1)
     array([[1. , 0.2, 0. ],
            [1. , 0.2, 0. ]], dtype=float32)
     """
 
+    takes = "frames"
     _parameter_constraints = {
         # A Path would be saved by the class of one system, which no other could load.
         "model": [str],
@@ -137,112 +125,59 @@ class OnnxBackbone(TransformerMixin, BaseEstimator):
         self.pooling = pooling
         self.batch_size = batch_size
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check X, and try the network on a black picture; nothing is learnt.
+    @property
+    def ragged(self) -> bool:  # type: ignore[override]
+        """Whether every frame's values are kept, so that clips have lengths of their own."""
+        return self.pooling is None
+
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one clip.
 
         Parameters
         ----------
-        X : column of arrays, or array-like of numbers
-            See `transform`.
-        y : None
-            Ignored.
+        clip : ndarray of shape (n_frames, height, width[, channel])
+            Grey or RGB frames, with pixels from 0 to 255.
 
         Returns
         -------
-        self : OnnxBackbone
+        values : ndarray of shape (n_values,), or (n_frames, n_values) without pooling
+            float64 for a float64 clip, else float32.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the network's file is missing or damaged, or the network cannot take the clip.
+        """
+        values = self._describe_frames(clip)
+        if self.pooling is not None:
+            values = values.mean(axis=0) if self.pooling == "mean" else values.max(axis=0)
+        return values.astype(np.float64 if clip.dtype == np.float64 else np.float32)
+
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the values, such as ``backbone0012``.
+
+        Without pooling, ``backbone0012_frame003`` where clips are equally long.
+        """
+        names = [f"backbone{i:04d}" for i in range(self.n_values_)]
+        if self.pooling is None and self.clip_shape_:
+            frames = range(self.clip_shape_[0])
+            names = [f"{name}_frame{t:03d}" for t in frames for name in names]
+        return names
+
+    def cache_identity(self) -> tuple[Any, ...]:
+        """Give what tells the network's files from others, and onnxruntime's version."""
+        return (*network_files(self.model), onnxruntime().__version__)
+
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Try the network on a black picture, to learn how many values it gives.
 
         Raises
         ------
         FileNotFoundError, ValueError
             If the file is missing or damaged, or the parameters do not fit the network.
         """
-        column = clip_column(X)
-        if column is not None:
-            one_column(column, "clips")
-            remember_column(self)
-        else:
-            self._check_clips(X, reset=True)
         black = np.zeros((1, 1, 1), dtype=np.uint8)
         self.n_values_ = self._describe_frames(black).shape[1]
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Describe each clip.
-
-        Parameters
-        ----------
-        X : column of arrays, or array-like of numbers
-            A list or object array of arrays of shape (n_frames, height, width[, channel]), each
-            with its own shape; or an array of shape (n_clips, n_frames, height, width[,
-            channel]). A row of a table is one pixel through time, and each of its frames a
-            picture of nothing but that pixel. Pixels are grey or RGB, from 0 to 255.
-
-        Returns
-        -------
-        values : ndarray of shape (n_clips, n_values)
-            float64 for float64 clips, else float32. Without pooling, (n_clips, n_frames,
-            n_values), flat rows for a table, and for a column of clips an object array of
-            (n_frames, n_values) arrays.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If the network's file is missing or damaged, or the network cannot take the clips.
-        """
-        self._validate_params()
-        column = clip_column(X)
-        if column is not None:
-            clips = enumerate(one_column(column, "clips"))
-            rows = [self._describe(self._check_frames(clip, row)) for row, clip in clips]
-            return object_array(rows) if self.pooling is None else np.stack(rows)
-        X = self._check_clips(X, reset=False)
-        frames = X[:, :, np.newaxis, np.newaxis] if X.ndim == 2 else X
-        values = np.stack([self._describe(clip) for clip in frames])
-        return values.reshape(len(X), -1) if X.ndim == 2 else values
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the values; without pooling, those of every frame where clips are equally long.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns of a table, and otherwise ignored.
-
-        Returns
-        -------
-        names : ndarray of str
-            Such as ``backbone0012``, or ``backbone0012_frame003``.
-        """
-        check_input_names(self, input_features)
-        names = [f"backbone{i:04d}" for i in range(self.n_values_)]
-        if self.pooling is None and self.clip_shape_:
-            frames = range(self.clip_shape_[0])
-            names = [f"{name}_frame{t:03d}" for t in frames for name in names]
-        return np.array(names, dtype=object)
-
-    def _check_clips(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        return check_clips(
-            self,
-            X,
-            reset=reset,
-            ndim=(4, 5),
-            dtype=(*FLOATS, np.uint8),
-            axes="(n_clips, n_frames, height, width[, channel])",
-        )
-
-    def _check_frames(self, clip: Any, row: int) -> NDArray[Any]:
-        if getattr(clip, "dtype", None) == np.uint8 and clip.ndim in (3, 4) and clip.size:
-            return clip  # which would be made floats, eight times as large
-        expected = "frames of shape (n_frames, height, width[, channel]), such as VideoLoader makes"
-        return check_cell(self, clip, row, ndim=(3, 4), expected=expected)
-
-    def _describe(self, frames: NDArray[Any]) -> NDArray[Any]:
-        """Describe one clip."""
-        values = self._describe_frames(frames)
-        if self.pooling is not None:
-            values = values.mean(axis=0) if self.pooling == "mean" else values.max(axis=0)
-        return values.astype(np.float64 if frames.dtype == np.float64 else np.float32)
 
     def _describe_frames(self, frames: NDArray[Any]) -> NDArray[Any]:
         network = open_network(self.model)
@@ -264,16 +199,6 @@ class OnnxBackbone(TransformerMixin, BaseEstimator):
             pictures = _pictures(frames[start : start + n_at_once], size, self.color)
             batches.append(run_network(network, (pictures - mean) / std, self.output))
         return np.concatenate(batches)
-
-    def _identity(self) -> tuple[Any, ...]:
-        """Tell what decides the result beside the parameters, for the cache of clips."""
-        return (*network_files(self.model), onnxruntime().__version__)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def _pictures(frames: NDArray[Any], size: tuple[int, int], color: str) -> NDArray[np.float32]:

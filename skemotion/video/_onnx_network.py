@@ -42,7 +42,7 @@ def onnxruntime() -> ModuleType:
         import onnxruntime as runtime
     except ImportError as error:
         raise ImportError(
-            'OnnxBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
+            'ONNXBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
         ) from error
     return runtime
 

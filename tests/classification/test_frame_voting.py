@@ -126,7 +126,7 @@ def test_refitting_with_another_classifier_changes_how_frames_vote():
 def test_a_saved_model_predicts_the_same(classifier, tmp_path):
     rng = np.random.default_rng(0)
     clips = [rng.integers(0, 256, (n, 32, 32), dtype=np.uint8) for n in (5, 9, 4, 8, 7, 6)]
-    frames = ClipPipeline([("load", VideoLoader(size=(16, 16), step=3)), ("hog", FrameHOG())])
+    frames = ClipPipeline([("load", VideoLoader(size=(16, 16), stride=3)), ("hog", FrameHOG())])
     model = make_pipeline(frames, FrameVotingClassifier(classifier))
     model.fit(clips, ["calm", "angry"] * 3)
     loaded = load_model(save_model(model, tmp_path / "frames.skops"))
@@ -179,7 +179,7 @@ def test_two_emotions_of_real_clips(shared_data):
     two = np.isin(corpus.target, ["neutral", "angry"]) & (corpus.groups <= 2)
     clips, y, actors = corpus.data["video"][two], corpus.target[two], corpus.groups[two]
     assert len(y) == 16
-    load = VideoLoader(size=(224, 224), step=20)
+    load = VideoLoader(size=(224, 224), stride=20)
     frames = ClipPipeline([("load", load), ("hog", FrameHOG())]).fit_transform(clips)
     assert len({len(clip) for clip in frames}) > 1  # as the clips differ in length
     model = FrameVotingClassifier(LinearDiscriminantAnalysis())

@@ -62,13 +62,13 @@ def test_shared_emotions_and_columns(ravdess, tess):
         *["tess/OAF"] * 2,
         *["tess/YAF"] * 2,
     ]
-    assert corpus.frame.columns[0] == "corpus"
-    assert corpus.frame["corpus"].tolist() == ["ravdess"] * 4 + ["tess"] * 4
-    assert corpus.frame["emotion"].tolist() == corpus.target.tolist()
-    assert corpus.frame["actor"].tolist() == [1, 1, 2, 2, "OAF", "OAF", "YAF", "YAF"]
-    assert corpus.frame["word"].tolist() == [None] * 4 + ["dog"] * 4
-    assert corpus.frame["repetition"].tolist() == [1] * 4 + [None] * 4
-    assert corpus.data.index.tolist() == corpus.frame.index.tolist() == list(range(8))
+    assert corpus.metadata.columns[0] == "corpus"
+    assert corpus.metadata["corpus"].tolist() == ["ravdess"] * 4 + ["tess"] * 4
+    assert corpus.metadata["emotion"].tolist() == corpus.target.tolist()
+    assert corpus.metadata["actor"].tolist() == [1, 1, 2, 2, "OAF", "OAF", "YAF", "YAF"]
+    assert corpus.metadata["word"].tolist() == [None] * 4 + ["dog"] * 4
+    assert corpus.metadata["repetition"].tolist() == [1] * 4 + [None] * 4
+    assert corpus.data.index.tolist() == corpus.metadata.index.tolist() == list(range(8))
     assert corpus.keys() == ravdess.keys()
 
 
@@ -107,9 +107,9 @@ def test_all_columns(ravdess, tess):
 def test_both_columns_where_all_have_both(ravdess, java):
     corpus = concat_corpora({"ravdess": ravdess, "java": java})
     assert corpus.data.columns.tolist() == ["video", "audio"]
-    assert corpus.frame["sentence"].tolist() == [None] * 4 + [1] * 3
+    assert corpus.metadata["sentence"].tolist() == [None] * 4 + [1] * 3
     assert len(set(corpus.groups)) == 4  # actors 1 and 2 of each
-    assert corpus.frame["actor"].dtype.kind == "i"
+    assert corpus.metadata["actor"].dtype.kind == "i"
     test = [
         set(corpus.groups[t])
         for _, t in LeaveOneGroupOut().split(corpus.data, groups=corpus.groups)
@@ -147,7 +147,7 @@ def test_the_same_clips_twice(ravdess, tess):
         concat_corpora({"a": ravdess, "b": tess, "c": concat_corpora({"x": tess, "r": ravdess})})
 
 
-def test_the_same_actors_twice(tmp_path, ravdess):
+def test_the_speaker_dependents_twice(tmp_path, ravdess):
     touch(tmp_path / "more", "03-01-05-02-01-01-02.wav", "03-01-03-02-01-01-03.wav")
     more = load_ravdess(tmp_path / "more")
     with pytest.raises(ValueError, match=r"'a' and 'b' are the same corpus, and share actor 2 "):
@@ -184,7 +184,7 @@ def test_rows_stay_together(words, others):
             data=pd.DataFrame({"audio": [f"{i}-{k}-{word}.wav" for k, word in enumerate(some)]}),
             target=np.array(some),
             groups=np.arange(len(some)) % 2,
-            frame=pd.DataFrame({"emotion": some, f"own {i}": range(len(some))}),
+            metadata=pd.DataFrame({"emotion": some, f"own {i}": range(len(some))}),
             target_names=sorted(set(some)),
             DESCR=f"Corpus {i}\n",
         )
@@ -204,5 +204,5 @@ def test_rows_stay_together(words, others):
     ]
     found = zip(corpus.data["audio"], corpus.target, corpus.groups, strict=True)
     assert list(found) == expected
-    assert corpus.frame["emotion"].tolist() == corpus.target.tolist()
+    assert corpus.metadata["emotion"].tolist() == corpus.target.tolist()
     assert sorted(corpus.target_names) == sorted(set(corpus.target))

@@ -26,7 +26,7 @@ def test_real_java_sed(shared_data):
     assert corpus.target_names == EMOTIONS
     assert (corpus.data["video"] == corpus.data["audio"]).all()
     assert all(Path(path).is_file() for path in corpus.data["video"])
-    assert corpus.frame["sentence"].nunique() == 4
+    assert corpus.metadata["sentence"].nunique() == 4
 
 
 def test_java_sed_fields(tmp_path):
@@ -36,7 +36,7 @@ def test_java_sed_fields(tmp_path):
         archive.writestr("05-04-03_01.mp4", "")
         archive.writestr("01-04-02_01.wav", "")
     corpus = load_corpus(tmp_path, "java-sed")
-    assert corpus.frame.to_dict("list") == {
+    assert corpus.metadata.to_dict("list") == {
         "actor": [1, 5, 5],
         "sentence": [4, 4, 4],
         "emotion": ["sad", "happy", "angry"],
@@ -95,7 +95,7 @@ def test_tess(tmp_path):
     ):
         encode(tmp_path / name)
     corpus = load_corpus(tmp_path, naming="tess")
-    assert corpus.frame.to_dict("list") == {
+    assert corpus.metadata.to_dict("list") == {
         "actor": ["OAF", "OAF", "OAF", "YAF", "YAF"],
         "word": ["back", "back", "bite", "dog", "dog"],
         "emotion": ["angry", "fearful", "neutral", "disgust", "surprised"],
@@ -124,7 +124,7 @@ def test_crema_d(tmp_path):
     with zipfile.ZipFile(tmp_path / "AudioWAV.zip", "w") as archive:
         archive.writestr("AudioWAV/1091_WSI_FEA_XX.wav", "")
     corpus = load_corpus(tmp_path, naming="crema-d")
-    assert corpus.frame.to_dict("list") == {
+    assert corpus.metadata.to_dict("list") == {
         "actor": [1001, 1002, 1040, 1091],
         "sentence": [
             "Don't forget a jacket",

@@ -153,7 +153,7 @@ def test_audio_is_downloaded_once(zenodo, fetch, tmp_path, no_network):
     loaded = load_ravdess(tmp_path / "ravdess" / "audio")
     assert corpus.keys() == loaded.keys()
     pd.testing.assert_frame_equal(corpus.data, loaded.data)
-    pd.testing.assert_frame_equal(corpus.frame, loaded.frame)
+    pd.testing.assert_frame_equal(corpus.metadata, loaded.frame)
     no_network()
     pd.testing.assert_frame_equal(fetch().data, corpus.data)
 
@@ -175,11 +175,11 @@ def test_what_is_there_of_other_calls_makes_no_difference(zenodo, fetch, no_netw
     ]
     assert both.groups.tolist() == [2, 7]
     assert both.target_names == ["angry"]
-    assert both.frame["video_modality"].tolist() == ["video-only"] * 2
-    assert both.frame["audio_modality"].tolist() == ["audio-only"] * 2
-    assert both.data.index.tolist() == both.frame.index.tolist() == [0, 1]
+    assert both.metadata["video_modality"].tolist() == ["video-only"] * 2
+    assert both.metadata["audio_modality"].tolist() == ["audio-only"] * 2
+    assert both.data.index.tolist() == both.metadata.index.tolist() == [0, 1]
     no_network()
-    assert fetch("video", actors=[7]).frame["audio_modality"].tolist() == ["full"]
+    assert fetch("video", actors=[7]).metadata["audio_modality"].tolist() == ["full"]
     assert fetch("audio", actors=[1]).target.tolist() == ["neutral", "angry"]
     assert fetch("audio").data["video"].isna().all()
 

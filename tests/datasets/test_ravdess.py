@@ -39,7 +39,7 @@ def test_real_archive(shared_data):
     assert corpus.target_names == EMOTIONS
     assert Counter(corpus.target) == dict.fromkeys(EMOTIONS, 96) | {"neutral": 48}
     assert Counter(corpus.groups) == dict.fromkeys(range(1, 13), 60)
-    assert set(corpus.frame["audio_modality"]) == {"audio-only"}
+    assert set(corpus.metadata["audio_modality"]) == {"audio-only"}
     address = corpus.data["audio"].iloc[700]
     with fsspec.open(address) as file:
         data = file.read()
@@ -51,7 +51,7 @@ def test_real_archive(shared_data):
 def test_every_identifier_in_words(tmp_path):
     touch(tmp_path, "02-01-08-02-02-01-16.mp4", "03-01-08-02-02-01-16.wav")
     corpus = load_ravdess(tmp_path)
-    assert corpus.frame.iloc[0].to_dict() == {
+    assert corpus.metadata.iloc[0].to_dict() == {
         "vocal_channel": "speech",
         "emotion": "surprised",
         "intensity": "strong",
@@ -101,7 +101,7 @@ def test_pairing(tmp_path, there, video, audio):
     found = [path and Path(path).name for path in corpus.data.iloc[0]]
     assert found == [name(video), name(audio)]
     modality = {"01": "full", "02": "video-only", "03": "audio-only"}
-    words = corpus.frame[["video_modality", "audio_modality"]].iloc[0].tolist()
+    words = corpus.metadata[["video_modality", "audio_modality"]].iloc[0].tolist()
     assert words == [short and modality[short[:2]] for short in (video, audio)]
 
 
@@ -132,7 +132,7 @@ def test_mixed_zipped_and_unzipped(tmp_path):
         str(tmp_path / "Actor_02/03-01-02-01-01-01-02.wav"),
     ]
     assert corpus.data.dtypes.tolist() == [object, object]
-    assert corpus.data.index.equals(corpus.frame.index)
+    assert corpus.data.index.equals(corpus.metadata.index)
     with fsspec.open(corpus.data["video"][0]) as file:
         assert file.read() == b"Actor_01/01-01-01-01-01-01-01.mp4"
 
@@ -177,7 +177,7 @@ def test_channel(tmp_path, channel, actors):
     touch(tmp_path, "03-01-06-01-01-01-02.wav", "03-01-06-01-01-01-01.wav")
     corpus = load_ravdess(tmp_path, channel=channel)
     assert corpus.groups.tolist() == actors
-    assert set(corpus.frame["vocal_channel"]) == (
+    assert set(corpus.metadata["vocal_channel"]) == (
         {"speech", "song"} if channel == "both" else {channel}
     )
 

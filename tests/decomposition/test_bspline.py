@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
 from skemotion.audio import AudioFeatures
-from skemotion.decomposition import BSplineProjector, bspline_basis, evaluate, project
+from skemotion.decomposition import (
+    BSplineProjector,
+    bspline_basis,
+    bspline_evaluate,
+    bspline_project,
+)
 
 bases = st.tuples(st.integers(2, 15), st.integers(1, 5))
 
@@ -25,8 +30,8 @@ def test_b_splines_sum_to_one_and_are_local(basis, t):
 @given(basis=bases, n_points=st.integers(1, 200), seed=st.integers(0, 99))
 def test_projection_is_idempotent(basis, n_points, seed):
     curve = np.random.default_rng(seed).standard_normal((n_points, 3))
-    coefficients = project(curve, *basis)
-    again = project(evaluate(coefficients, n_points, basis[1]), *basis)
+    coefficients = bspline_project(curve, *basis)
+    again = bspline_project(bspline_evaluate(coefficients, n_points, basis[1]), *basis)
     np.testing.assert_allclose(again, coefficients, atol=1e-7)
 
 
@@ -37,8 +42,8 @@ def test_projection_is_exact_on_splines(basis, seed):
     knots = np.r_[[0] * (order - 1), np.linspace(0, 1, n_knots), [1] * (order - 1)]
     coefficients = np.random.default_rng(seed).standard_normal((n_knots + order - 2, 2))
     curve = BSpline(knots, coefficients, order - 1)(np.linspace(0, 1, 300))
-    np.testing.assert_allclose(project(curve, n_knots, order), coefficients, atol=1e-7)
-    np.testing.assert_allclose(evaluate(coefficients, 300, order), curve, atol=1e-12)
+    np.testing.assert_allclose(bspline_project(curve, n_knots, order), coefficients, atol=1e-7)
+    np.testing.assert_allclose(bspline_evaluate(coefficients, 300, order), curve, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_points", [1, 2, 13, 14, 15, 160])
@@ -46,9 +51,11 @@ def test_equals_least_squares_of_least_norm(n_points):
     curve = np.random.default_rng(0).standard_normal((n_points, 34))
     basis = bspline_basis(np.linspace(0, 1, n_points))
     expected = np.linalg.lstsq(basis, curve)[0]
-    np.testing.assert_allclose(project(curve), expected, atol=1e-9)
+    np.testing.assert_allclose(bspline_project(curve), expected, atol=1e-9)
     if n_points < 14:
-        np.testing.assert_allclose(evaluate(project(curve), n_points), curve, atol=1e-9)
+        np.testing.assert_allclose(
+            bspline_evaluate(bspline_project(curve), n_points), curve, atol=1e-9
+        )
 
 
 def test_basis_is_scikit_fdas():
@@ -66,7 +73,7 @@ def test_curves_of_different_lengths():
     coefficients = BSplineProjector().fit_transform(clips)
     assert coefficients.shape == (3, 14, 34)
     assert coefficients.dtype == np.float32
-    np.testing.assert_array_equal(coefficients[2], project(clips[2]))
+    np.testing.assert_array_equal(coefficients[2], bspline_project(clips[2]))
 
 
 def test_variants_stand_side_by_side():
@@ -76,7 +83,7 @@ def test_variants_stand_side_by_side():
         table[at] = rng.standard_normal((rng.integers(20, 90), 5))
     coefficients = BSplineProjector(n_knots=6, order=3).fit_transform(table)
     assert coefficients.shape == (2, 7, 15)
-    np.testing.assert_array_equal(coefficients[1, :, 5:10], project(table[1, 1], 6, 3))
+    np.testing.assert_array_equal(coefficients[1, :, 5:10], bspline_project(table[1, 1], 6, 3))
 
 
 @settings(deadline=None, max_examples=25)
@@ -98,7 +105,9 @@ def test_numbers_keep_their_further_axes(trailing):
     assert coefficients.shape == (4, 14, *trailing)
     for at in np.ndindex(trailing):
         np.testing.assert_allclose(
-            coefficients[2][(slice(None), *at)], project(X[2][(slice(None), *at)]), atol=1e-12
+            coefficients[2][(slice(None), *at)],
+            bspline_project(X[2][(slice(None), *at)]),
+            atol=1e-12,
         )
     assert len(projector.get_feature_names_out()) == coefficients[0].size
     curves = projector.inverse_transform(coefficients, n_points=50)

@@ -50,8 +50,8 @@ def recordings(**columns):
 
 
 def test_nothing_found():
-    frame = recordings(audio=[f"{row}.wav" for row in range(4)], source=range(4))
-    audit = audit_split(frame, [0, 1], [3])  # a warning would be an error
+    metadata = recordings(audio=[f"{row}.wav" for row in range(4)], source=range(4))
+    audit = audit_split(metadata, [0, 1], [3])  # a warning would be an error
     assert len(audit) == 0
     assert not list(audit)
     assert audit.not_audited == {
@@ -87,9 +87,9 @@ def test_sentences_are_a_note_without_a_warning():
 
 
 def test_rows_on_both_sides():
-    frame = recordings(statement=list("abcd"), actor=range(4))
+    metadata = recordings(statement=list("abcd"), actor=range(4))
     # Which is not a second recording, file or actor besides.
-    assert found(quiet(frame, [0, 1], [1, 2])) == {"row": ([1], [1])}
+    assert found(quiet(metadata, [0, 1], [1, 2])) == {"row": ([1], [1])}
 
 
 def test_forms_of_a_recording_by_identifiers_and_by_name():
@@ -138,12 +138,12 @@ def test_same_file_in_two_rows_and_spellings(tmp_path, monkeypatch):
     (tmp_path / "b.wav").write_bytes(b"two")
     (tmp_path / "link.wav").symlink_to("a.wav")
     paths = ["a.wav", "b.wav", str(tmp_path / "a.wav"), tmp_path / "link.wav", "gone.wav"]
-    frame = pd.DataFrame({"path": paths, "audio": [None] * 4 + ["gone.wav"]})
-    audit = quiet(frame, [0, 1], [2, 3, 4])
+    metadata = pd.DataFrame({"path": paths, "audio": [None] * 4 + ["gone.wav"]})
+    audit = quiet(metadata, [0, 1], [2, 3, 4])
     assert found(audit) == {"file": ([0], [2, 3])}
     assert "row 0 (a.wav) in training and row 2" in audit.findings[0].example
     # A file that cannot be read is the same as itself.
-    assert found(quiet(frame.iloc[[4, 4]], [0], [1])) == {"file": ([0], [1])}
+    assert found(quiet(metadata.iloc[[4, 4]], [0], [1])) == {"file": ([0], [1])}
 
 
 def test_copies_under_other_names(tmp_path):
@@ -157,8 +157,8 @@ def test_copies_under_other_names(tmp_path):
     paths = [str(tmp_path / name) for name in contents]
     paths += [f"zip://e/{name}.wav::{tmp_path}/x.zip" for name in "bc"]
     paths += [f"zip://no.wav::{tmp_path}/x.zip", "s3://bucket/a.wav", str(tmp_path / "gone.wav")]
-    frame = pd.DataFrame({"audio": paths})
-    audit = quiet(frame, [0, 6, 7], [1, 2, 3, 4, 5, 8])
+    metadata = pd.DataFrame({"audio": paths})
+    audit = quiet(metadata, [0, 6, 7], [1, 2, 3, 4, 5, 8])
     assert found(audit) == {"file": ([0], [1, 4])}
     assert audit.findings[0].example == (
         f"row 0 ({paths[0]}) in training and row 1 ({paths[1]}) in test"
@@ -205,8 +205,8 @@ def test_a_changed_file_is_read_again(tmp_path):
 
 def test_clips_in_memory():
     wave = np.arange(5.0)
-    frame = pd.DataFrame({"audio": [wave, wave.copy(), wave + 1, b"abc", b"abc", b"abd"]})
-    audit = quiet(frame, [0, 3], [1, 2, 4, 5])
+    metadata = pd.DataFrame({"audio": [wave, wave.copy(), wave + 1, b"abc", b"abc", b"abd"]})
+    audit = quiet(metadata, [0, 3], [1, 2, 4, 5])
     assert found(audit) == {"file": ([0, 3], [1, 4])}
     assert "row 0 (<array of shape (5,)>)" in audit.findings[0].example
 
@@ -261,8 +261,8 @@ def test_as_by_comparing_every_pair(data, n):
     side = data.draw(st.lists(st.sampled_from(["", "r", "s", "rs"]), min_size=n, max_size=n))
     train = np.array(["r" in s for s in side])
     test = np.array(["s" in s for s in side])
-    frame = pd.DataFrame({"actor": pd.Series(actors, dtype=object)})
-    audit = quiet(frame, train, test)
+    metadata = pd.DataFrame({"actor": pd.Series(actors, dtype=object)})
+    audit = quiet(metadata, train, test)
     pairs = [
         (i, j)
         for i in np.flatnonzero(train)
@@ -296,16 +296,17 @@ def test_on_a_synthetic_corpus(tmp_path):
         tmp_path, n_actors=2, emotions=["sad"], duration=0.25, frame_size=(48, 64), n_jobs=1
     )
     corpus = load_ravdess(tmp_path)
-    frame = corpus.data.join(corpus.frame)
-    audit = quiet(frame, corpus.groups == 1, corpus.groups == 2)
+    metadata = corpus.data.join(corpus.metadata)
+    audit = quiet(metadata, corpus.groups == 1, corpus.groups == 2)
     assert set(found(audit)) == {"sentence"}
     assert set(audit.not_audited) == {"augmented copy"}
     # The two modalities as rows of their own, split without regard to it.
-    files = frame.drop(columns=["video", "audio", "video_modality", "audio_modality"])
+    files = metadata.drop(columns=["video", "audio", "video_modality", "audio_modality"])
     rows = pd.concat(
-        [files.assign(path=frame["video"]), files.assign(path=frame["audio"])], ignore_index=True
+        [files.assign(path=metadata["video"]), files.assign(path=metadata["audio"])],
+        ignore_index=True,
     )
-    n = len(frame)
+    n = len(metadata)
     audit = quiet(rows, range(n), range(n, 2 * n))
     assert found(audit)["recording"] == (list(range(n)), list(range(n, 2 * n)))
     assert "file" not in found(audit)
@@ -315,22 +316,24 @@ def test_on_a_synthetic_corpus(tmp_path):
 
 def test_on_real_ravdess(shared_data):
     corpus = load_ravdess(shared_data / "ravdess")
-    frame = corpus.data.join(corpus.frame)
-    train, test = next(GroupKFold(12).split(frame, groups=corpus.groups))
-    audit = audit_split(frame, train, test)
+    metadata = corpus.data.join(corpus.metadata)
+    train, test = next(GroupKFold(12).split(metadata, groups=corpus.groups))
+    audit = audit_split(metadata, train, test)
     assert set(found(audit)) == {"sentence"}
     assert set(audit.not_audited) == {"augmented copy"}
-    train, test = next(WithinGroupShuffleSplit(random_state=0).split(frame, groups=corpus.groups))
-    assert set(found(quiet(frame, train, test))) >= {"actor", "sentence"}
+    train, test = next(
+        WithinGroupShuffleSplit(random_state=0).split(metadata, groups=corpus.groups)
+    )
+    assert set(found(quiet(metadata, train, test))) >= {"actor", "sentence"}
     # As published, two takes of actor 7 are the same file under two names.
-    (takes,) = np.nonzero(frame["audio"].str.contains("03-01-03-01-02-0[12]-07"))
-    assert frame["repetition"][takes].tolist() == [1, 2]
-    mask = np.arange(len(frame)) == takes[0]
-    assert found(quiet(frame, ~mask, mask))["file"] == ([takes[1]], [takes[0]])
+    (takes,) = np.nonzero(metadata["audio"].str.contains("03-01-03-01-02-0[12]-07"))
+    assert metadata["repetition"][takes].tolist() == [1, 2]
+    mask = np.arange(len(metadata)) == takes[0]
+    assert found(quiet(metadata, ~mask, mask))["file"] == ([takes[1]], [takes[0]])
 
 
 def test_on_real_java_sed(shared_data):
     corpus = load_corpus(shared_data / "java-sed", "java-sed")
-    frame = corpus.data.join(corpus.frame)
-    for train, test in GroupKFold(3).split(frame, groups=corpus.groups):
-        assert set(found(quiet(frame, train, test))) == {"sentence"}
+    metadata = corpus.data.join(corpus.metadata)
+    for train, test in GroupKFold(3).split(metadata, groups=corpus.groups):
+        assert set(found(quiet(metadata, train, test))) == {"sentence"}

@@ -61,7 +61,7 @@ def test_one_thread_of_blas_whatever_the_workers(n_jobs):
 def test_actors_are_disjoint(n_actors, n_folds):
     X, y, groups = rows(n_actors, 6)
     Spy.seen = []
-    (result,) = evaluate(Spy(), X, y, groups, protocols=("actor-disjoint",))
+    (result,) = evaluate(Spy(), X, y, groups, protocols=("speaker-independent",))
     tested = []
     for (first, train), (second, test) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
         assert (first, second) == ("fit", "predict")
@@ -96,8 +96,8 @@ def test_groups_go_to_those_who_ask_for_them(n_jobs):
 
 def test_splits_are_audited():
     X, y, groups = rows(3, 6)
-    frame = pd.DataFrame({"actor": groups, "statement": np.arange(18) % 2})
-    same, disjoint = evaluate(Spy(), X, y, groups, frame=frame)
+    metadata = pd.DataFrame({"actor": groups, "statement": np.arange(18) % 2})
+    same, disjoint = evaluate(Spy(), X, y, groups, metadata=metadata)
     assert [leak.kind for leak in same.leaks] == ["actor", "sentence"]
     assert [leak.kind for leak in disjoint.leaks] == ["sentence"]
     assert "  LEAK: The same actors are in training" in str(same)
@@ -106,10 +106,10 @@ def test_splits_are_audited():
     assert evaluate(Spy(), X, y, groups)[0].leaks == ()
 
 
-def test_same_actor_trains_on_two_thirds_of_each():
+def test_speaker_dependent_trains_on_two_thirds_of_each():
     X, y, groups = rows(4, 60)
     Spy.seen = []
-    (result,) = evaluate(Spy(), X, y, groups, protocols=("same-actor",))
+    (result,) = evaluate(Spy(), X, y, groups, protocols=("speaker-dependent",))
     assert result.n_splits == 5
     assert len(Spy.seen) == 10
     for (_, train), (_, test) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
@@ -171,10 +171,10 @@ def test_what_cannot_be_told():
         evaluate(Spy(), X[::2], y[::2], groups[::2])
     with pytest.raises(ValueError, match="at least two actors, found one"):
         evaluate(Spy(), X[:6], y[:6], groups[:6])
-    (alone,) = evaluate(Spy(), X[:6], y[:6], groups[:6], protocols=("same-actor",))
+    (alone,) = evaluate(Spy(), X[:6], y[:6], groups[:6], protocols=("speaker-dependent",))
     assert alone.n_groups == 1
     with pytest.raises(ValueError, match=r"got \['speaker'\]"):
-        evaluate(Spy(), X, y, groups, protocols=("same-actor", "speaker"))
+        evaluate(Spy(), X, y, groups, protocols=("speaker-dependent", "speaker"))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         evaluate(Spy(), X, y[:-1], groups)
     with pytest.raises(ValueError, match="No group has two clips"):

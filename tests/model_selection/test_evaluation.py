@@ -31,12 +31,12 @@ def test_figures_equal_scikit_learns(rows):
     target, prediction, groups = zip(*rows, strict=True)
     result = evaluation(target, prediction, groups)
     assert result.accuracy == pytest.approx(accuracy_score(target, prediction))
-    assert result.mean_recall == pytest.approx(balanced_accuracy_score(target, prediction))
+    assert result.uar == pytest.approx(balanced_accuracy_score(target, prediction))
     assert result.n_groups == len(set(groups))
     np.testing.assert_array_equal(
         result.confusion_matrix, confusion_matrix(target, prediction, labels=LABELS)
     )
-    for low, high in (result.accuracy_interval, result.mean_recall_interval):
+    for low, high in (result.accuracy_interval, result.uar_interval):
         assert np.isnan(low) if result.n_groups < 3 else 0 <= low <= high <= 1
 
 
@@ -53,7 +53,7 @@ def test_intervals_equal_a_plain_bootstrap_of_actors():
     # Two draws of thousands differ by little.
     for ours, plain in (
         (result.accuracy_interval, accuracies),
-        (result.mean_recall_interval, recalls),
+        (result.uar_interval, recalls),
     ):
         low, high = np.percentile(plain, [2.5, 97.5])
         assert ours == pytest.approx((low, high), abs=0.15 * (high - low))
@@ -63,9 +63,9 @@ def test_intervals_equal_a_plain_bootstrap_of_actors():
 def test_intervals_are_the_same_each_time_and_hold_the_figure():
     one, other = draw(200, 10), draw(200, 10)
     assert one.accuracy_interval == other.accuracy_interval
-    assert one.mean_recall_interval == other.mean_recall_interval
+    assert one.uar_interval == other.uar_interval
     assert one.accuracy_interval[0] < one.accuracy < one.accuracy_interval[1]
-    assert one.mean_recall_interval[0] < one.mean_recall < one.mean_recall_interval[1]
+    assert one.uar_interval[0] < one.uar < one.uar_interval[1]
 
 
 def test_actors_count_and_clips_do_not():
@@ -82,14 +82,14 @@ def test_an_emotion_that_a_drawn_actor_lacks_has_no_recall():
     result = evaluation(
         ["happy", "happy", "sad", "happy"], ["happy", "sad", "sad", "happy"], [1, 2, 2, 3]
     )
-    assert result.mean_recall == pytest.approx((2 / 3 + 1) / 2)
-    assert result.mean_recall_interval == (0.5, 1.0)
+    assert result.uar == pytest.approx((2 / 3 + 1) / 2)
+    assert result.uar_interval == (0.5, 1.0)
 
 
 @pytest.mark.parametrize("n_actors", [1, 2])
 def test_one_or_two_actors_have_no_interval(n_actors):
     result = draw(20, n_actors)
-    assert np.isnan([*result.accuracy_interval, *result.mean_recall_interval]).all()
+    assert np.isnan([*result.accuracy_interval, *result.uar_interval]).all()
     assert "no interval: too few actors" in str(result)
 
 

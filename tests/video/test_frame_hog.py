@@ -109,11 +109,11 @@ def test_a_row_of_a_table_is_a_row_of_pixels():
     assert got.any(axis=1).all()
 
 
-@pytest.mark.parametrize(("step", "shape"), [(None, (2, 5, 108)), (4, (2,))])
-def test_in_a_clip_pipeline(step, shape, tmp_path):
+@pytest.mark.parametrize(("stride", "shape"), [(None, (2, 5, 108)), (4, (2,))])
+def test_in_a_clip_pipeline(stride, shape, tmp_path):
     rng = np.random.default_rng(0)
     clips = [rng.integers(0, 256, (n, 30, 40), dtype=np.uint8) for n in (9, 13)]
-    load = VideoLoader(n_frames=5, size=(16, 32), step=step)
+    load = VideoLoader(n_frames=5, size=(16, 32), stride=stride)
     steps = [("load", load), ("hog", FrameHOG())]
     alone = FrameHOG().fit_transform(load.fit_transform(clips))
     assert alone.shape == shape

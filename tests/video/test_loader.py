@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 
 from skemotion import MediaError
-from skemotion._media import decoding_threads, open_stream
+from skemotion.io import decoding_threads, open_stream
 from skemotion.video import VideoLoader, decode_clip
 
 WITHOUT_PICTURE = "sample1.mov"
@@ -122,7 +122,7 @@ def test_header_that_says_nothing_or_the_wrong_number_of_frames(moving, monkeypa
 
 
 def test_every_so_many_frames(moving, encoded):
-    loader = VideoLoader(step=5, size=(30, 48))
+    loader = VideoLoader(stride=5, size=(30, 48))
     from_file, from_memory = loader.fit_transform([encoded, moving[:11]])
     assert from_file.shape == (5, 30, 48)
     assert np.abs(from_file.astype(int) - reference(moving[::5], 5, (30, 48))).max() <= 3

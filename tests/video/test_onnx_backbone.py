@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from skemotion import load_model, save_model
 from skemotion.decomposition import BSplineProjector
 from skemotion.pipeline import ClipCache, ClipPipeline
-from skemotion.video import OnnxBackbone, VideoLoader, _onnx_network
+from skemotion.video import ONNXBackbone, VideoLoader, _onnx_network
 
 N_MAPS, N_VALUES = 4, 5
 TYPES = {
@@ -113,7 +113,7 @@ def test_equals_the_network_in_numpy(tmp_path, color, last):
     path = save_network(tmp_path / "a.onnx", (8, 10), last=last)
     mean, std = (103.939, 116.779, 123.68), (50.0, 55.0, 60.0)
     frames = clip(2, 7, 8, 10, 3)
-    backbone = OnnxBackbone(path, color=color, mean=mean, std=std, batch_size=3)
+    backbone = ONNXBackbone(path, color=color, mean=mean, std=std, batch_size=3)
     ordered = frames[..., ::-1] if color == "bgr" else frames
     for row in range(2):
         values, maps = reference((ordered[row] - np.array(mean)) / std)
@@ -131,7 +131,7 @@ def test_networks_of_any_float(tmp_path, dtype):
     expected = reference(frames[0] / 255)[0].mean(axis=0)
     rtol = 0.02 if dtype == np.float16 else 1e-4
     for kind in (np.uint8, np.float32, np.float64):
-        got = OnnxBackbone(path).transform(frames.astype(kind))
+        got = ONNXBackbone(path).transform(frames.astype(kind))
         assert got.dtype == (np.float64 if kind == np.float64 else np.float32)
         np.testing.assert_allclose(got[0], expected, rtol=rtol, atol=rtol)
 
@@ -139,17 +139,17 @@ def test_networks_of_any_float(tmp_path, dtype):
 def test_frames_are_resized_by_area(network):
     frames = clip(1, 2, 16, 24, 3).astype(np.float64)
     small = frames.reshape(1, 2, 8, 2, 8, 3, 3).mean(axis=(3, 5))
-    backbone = OnnxBackbone(network)
+    backbone = ONNXBackbone(network)
     np.testing.assert_allclose(backbone.transform(frames), backbone.transform(small), atol=1e-4)
 
 
 def test_a_network_for_any_size_needs_one(tmp_path):
     path = save_network(tmp_path / "a.onnx", ("h", "w"))
     frames = clip(1, 2, 6, 9, 3)
-    got = OnnxBackbone(path, input_size=(6, 9)).transform(frames)
+    got = ONNXBackbone(path, input_size=(6, 9)).transform(frames)
     np.testing.assert_allclose(got[0], reference(frames[0] / 255)[0].mean(axis=0), rtol=1e-4)
     with pytest.raises(ValueError, match=r"a\.onnx.*any size. Set input_size"):
-        OnnxBackbone(path).transform(frames)
+        ONNXBackbone(path).transform(frames)
 
 
 def test_grey_and_colour(tmp_path, network):
@@ -157,10 +157,10 @@ def test_grey_and_colour(tmp_path, network):
     grey = np.repeat((rgb @ [0.299, 0.587, 0.114]).round().astype(np.uint8)[..., None], 3, axis=4)
     for frames in (grey[..., 0], grey[..., :1]):
         np.testing.assert_array_equal(
-            OnnxBackbone(network).transform(frames), OnnxBackbone(network).transform(grey)
+            ONNXBackbone(network).transform(frames), ONNXBackbone(network).transform(grey)
         )
     path = save_network(tmp_path / "gray.onnx", n_channels=1)
-    backbone = OnnxBackbone(path, color="gray")
+    backbone = ONNXBackbone(path, color="gray")
     expected = reference(grey[0, ..., :1] / 255)[0].mean(axis=0)
     for frames in (rgb, grey, grey[..., 0]):
         np.testing.assert_allclose(backbone.transform(frames)[0], expected, rtol=1e-4, atol=1e-5)
@@ -170,21 +170,21 @@ def test_pooling_of_arrays_columns_and_tables(network):
     frames = clip(2, 5, 8, 8, 3)
     each = np.stack([reference(f / 255)[0] for f in frames])
     for pooling, expected in (("mean", each.mean(1)), ("max", each.max(1)), (None, each)):
-        got = OnnxBackbone(network, pooling=pooling).fit_transform(frames)
+        got = ONNXBackbone(network, pooling=pooling).fit_transform(frames)
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     column = [frames[0], frames[1, :2], clip(4, 30, 20)]
-    pooled = OnnxBackbone(network).fit_transform(column)
+    pooled = ONNXBackbone(network).fit_transform(column)
     assert pooled.shape == (3, N_VALUES)
-    curves = OnnxBackbone(network, pooling=None).fit_transform(column)
+    curves = ONNXBackbone(network, pooling=None).fit_transform(column)
     assert [curve.shape for curve in curves] == [(5, N_VALUES), (2, N_VALUES), (4, N_VALUES)]
     np.testing.assert_allclose(pooled, [c.mean(axis=0) for c in curves], rtol=1e-5)
     assert BSplineProjector().fit_transform(curves).shape == (3, 14, N_VALUES)
     # One clip does not decide what a column turns into.
-    assert OnnxBackbone(network, pooling=None).transform(column[:1]).dtype == object
+    assert ONNXBackbone(network, pooling=None).transform(column[:1]).dtype == object
 
     table = np.array([[0.0, 51.0, 255.0], [9.0, 9.0, 9.0]])
     flat = np.broadcast_to(table[..., None, None, None], (2, 3, 8, 8, 3))
-    each = OnnxBackbone(network, pooling=None)
+    each = ONNXBackbone(network, pooling=None)
     np.testing.assert_array_equal(
         each.fit_transform(table), each.fit_transform(flat).reshape(2, -1)
     )
@@ -197,35 +197,35 @@ def test_frames_are_described_one_by_one(tmp_path_factory, n_frames, height, wid
     if not Path(path).exists():
         save_network(path)
     frames = clip(n_frames, height, width, seed=height)
-    each = OnnxBackbone(path, pooling=None, batch_size=batch_size).transform([frames])[0]
+    each = ONNXBackbone(path, pooling=None, batch_size=batch_size).transform([frames])[0]
     for t, frame in enumerate(frames):
-        alone = OnnxBackbone(path).transform([frame[np.newaxis]])[0]
+        alone = ONNXBackbone(path).transform([frame[np.newaxis]])[0]
         np.testing.assert_allclose(each[t], alone, rtol=1e-4, atol=1e-6)
 
 
 def test_a_clip_does_not_depend_on_its_neighbours(network):
     frames = clip(3, 9, 12, 12, 3)
-    together = OnnxBackbone(network).transform(frames)
-    np.testing.assert_array_equal(together[[2, 0]], OnnxBackbone(network).transform(frames[[2, 0]]))
-    np.testing.assert_array_equal(together, OnnxBackbone(network).transform(list(frames)))
+    together = ONNXBackbone(network).transform(frames)
+    np.testing.assert_array_equal(together[[2, 0]], ONNXBackbone(network).transform(frames[[2, 0]]))
+    np.testing.assert_array_equal(together, ONNXBackbone(network).transform(list(frames)))
 
 
 def test_batches_bound_the_memory(tmp_path, opened):
     frames = clip(1, 7, 8, 8, 3)
     path = save_network(tmp_path / "any.onnx")
-    expected = OnnxBackbone(path, batch_size=3).transform(frames)
+    expected = ONNXBackbone(path, batch_size=3).transform(frames)
     assert opened["pictures"] == [3, 3, 1]
     for n, pictures in ((1, [1] * 7), (4, [4, 4])):
         opened["pictures"].clear()
         path = save_network(tmp_path / f"{n}.onnx", n=n)
-        got = OnnxBackbone(path, batch_size=3).transform(frames)
+        got = ONNXBackbone(path, batch_size=3).transform(frames)
         np.testing.assert_allclose(got, expected, rtol=1e-5)
         assert opened["pictures"] == pictures
 
 
 def test_a_network_is_opened_once_per_process_and_not_pickled(tmp_path, opened):
     path = save_network(tmp_path / "a.onnx", 40)
-    backbone = OnnxBackbone(path)
+    backbone = ONNXBackbone(path)
     frames = [clip(6, 40, 40, 3, seed=i) for i in range(8)]
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(lambda f: backbone.transform([f]), frames))
@@ -243,7 +243,7 @@ def test_a_network_is_opened_once_per_process_and_not_pickled(tmp_path, opened):
 
 def test_runs_in_other_processes(network):
     frames = clip(2, 3, 8, 8, 3)
-    backbone = OnnxBackbone(network).fit(frames)
+    backbone = ONNXBackbone(network).fit(frames)
     got = joblib.Parallel(n_jobs=2, backend="loky")(
         joblib.delayed(backbone.transform)(frames[[row]]) for row in range(2)
     )
@@ -255,7 +255,7 @@ def test_in_a_clip_pipeline_with_memory(tmp_path, opened):
     memory = tmp_path / "cache"
     clips = [clip(6 + i, 20, 30, 3, seed=i) for i in range(5)]
     steps = [("load", VideoLoader(n_frames=4, color="rgb", size=(9, 9))),
-             ("backbone", OnnxBackbone(path))]  # fmt: skip
+             ("backbone", ONNXBackbone(path))]  # fmt: skip
     features = ClipPipeline(steps, memory=memory, n_jobs=2)
     expected = steps[1][1].transform(steps[0][1].transform(clips))
     np.testing.assert_array_equal(features.fit_transform(clips), expected)
@@ -283,14 +283,14 @@ def test_the_cache_notices_a_change_of_weights_outside_the_file(tmp_path):
         assert [Path(name).name for name, _, _ in _onnx_network.network_files(path)] == [
             "network.onnx", location
         ]  # fmt: skip
-        features = ClipPipeline([("backbone", OnnxBackbone(path))], memory=tmp_path / "cache")
+        features = ClipPipeline([("backbone", ONNXBackbone(path))], memory=tmp_path / "cache")
         clips = [clip(3, 8, 8, 3)]
         before = features.fit_transform(clips)
         other = save_network(tmp_path / "other.onnx", seed=1, location="other.data")
         written = Path(path).stat().st_mtime_ns
         (tmp_path / "other.data").replace(tmp_path / location)
         assert Path(path).stat().st_mtime_ns == written
-        expected = OnnxBackbone(save_network(other, seed=1)).transform(clips)
+        expected = ONNXBackbone(save_network(other, seed=1)).transform(clips)
         np.testing.assert_allclose(features.transform(clips), expected, rtol=1e-6)
         assert not np.allclose(before, expected)
 
@@ -302,7 +302,7 @@ def test_under_a_classifier_saved_and_loaded(tmp_path):
     clips = [clip(4, 10, 10, 3, seed=i) // (1 + i % 2) for i in range(12)]
     y = ["calm", "angry"] * 6
     model = make_pipeline(
-        ClipPipeline([("backbone", OnnxBackbone(path))], n_jobs=2),
+        ClipPipeline([("backbone", ONNXBackbone(path))], n_jobs=2),
         MLPClassifier((16,), solver="lbfgs", random_state=0),
     ).fit(clips, y)
     assert model.score(clips, y) == 1
@@ -318,9 +318,9 @@ def test_under_a_classifier_saved_and_loaded(tmp_path):
 
 def test_names(network):
     frames = clip(2, 3, 8, 8)
-    names = OnnxBackbone(network).fit(frames).get_feature_names_out()
+    names = ONNXBackbone(network).fit(frames).get_feature_names_out()
     assert list(names) == [f"backbone{i:04d}" for i in range(N_VALUES)]
-    each = OnnxBackbone(network, pooling=None, output="maps").fit(frames)
+    each = ONNXBackbone(network, pooling=None, output="maps").fit(frames)
     names = each.get_feature_names_out()
     assert len(names) == each.transform(frames)[0].size
     assert names[N_MAPS * 2 + 1] == "backbone0001_frame002"
@@ -369,7 +369,7 @@ def test_refuses_networks(tmp_path, inputs, node, message):
         model = onnx.load(path)
         model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
         onnx.save(model, path)
-    for action in (OnnxBackbone(path).fit, OnnxBackbone(path).transform):
+    for action in (ONNXBackbone(path).fit, ONNXBackbone(path).transform):
         with pytest.raises(ValueError, match=r"(?s)bad\.onnx: .*" + message):
             action([np.zeros((2, 8, 8, 3))])
 
@@ -381,14 +381,14 @@ def test_refuses_files_that_are_no_network(tmp_path, network):
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=rf"{name}\.onnx: expected a network.*Export or down"):
-            OnnxBackbone(str(path)).transform(frames)
+            ONNXBackbone(str(path)).transform(frames)
     for path in (tmp_path, tmp_path / "nowhere.onnx", tmp_path / "null\0.onnx"):
         with pytest.raises(FileNotFoundError, match=r"no such ONNX file.*Check the path"):
-            OnnxBackbone(str(path)).transform(frames)
+            ONNXBackbone(str(path)).transform(frames)
     split = save_network(tmp_path / "split.onnx", location="split.data")
     (tmp_path / "split.data").rename(tmp_path / "moved.data")
     with pytest.raises(FileNotFoundError, match=r"split\.onnx: .*in 'split\.data'.*beside it"):
-        OnnxBackbone(split).transform(frames)
+        ONNXBackbone(split).transform(frames)
 
 
 def test_refuses_weights_outside_the_folder(tmp_path):
@@ -400,7 +400,7 @@ def test_refuses_weights_outside_the_folder(tmp_path):
     outside = tmp_path / "inner" / "a.onnx"
     outside.write_bytes(model.SerializeToString())
     with pytest.raises(ValueError, match=r"inner.a\.onnx: .*escapes.*as a single file"):
-        OnnxBackbone(str(outside)).transform([np.zeros((2, 8, 8))])
+        ONNXBackbone(str(outside)).transform([np.zeros((2, 8, 8))])
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_refuses_weights_outside_the_folder(tmp_path):
     ],
 )
 def test_refuses_parameters(network, parameters, message):
-    backbone = OnnxBackbone(**{"model": network, **parameters})
+    backbone = ONNXBackbone(**{"model": network, **parameters})
     with pytest.raises(ValueError, match=message):
         backbone.fit([np.zeros((2, 8, 8, 3))])
 
@@ -438,13 +438,13 @@ def test_refuses_parameters(network, parameters, message):
 )
 def test_refuses_clips(network, clips, message):
     with pytest.raises(ValueError, match=message):
-        OnnxBackbone(network).transform(clips)
+        ONNXBackbone(network).transform(clips)
 
 
 def test_pictures_too_small_for_the_network(tmp_path):
     path = save_network(tmp_path / "a.onnx", ("h", "w"))
     with pytest.raises(ValueError, match=r"a\.onnx: the network fails.*\(1, 3, 2, 2\).*input_size"):
-        OnnxBackbone(path, input_size=(2, 2)).fit([np.zeros((2, 8, 8))])
+        ONNXBackbone(path, input_size=(2, 2)).fit([np.zeros((2, 8, 8))])
 
 
 def test_the_runtime_is_an_extra(network, monkeypatch):
@@ -461,7 +461,7 @@ def test_the_runtime_is_an_extra(network, monkeypatch):
     _onnx_network._open.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError) as error:
-        OnnxBackbone(network).transform([np.zeros((2, 8, 8))])
+        ONNXBackbone(network).transform([np.zeros((2, 8, 8))])
     assert str(error.value) == (
-        'OnnxBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
+        'ONNXBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
     )

@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 
 from skemotion import load_model, save_model
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
-from skemotion.classification import MFCCCNNClassifier
+from skemotion.classification import TrajectoryCNNClassifier
 from skemotion.pipeline import ClipPipeline
 
-QUICK = MFCCCNNClassifier((4, 8), max_epochs=3, random_state=0)
+QUICK = TrajectoryCNNClassifier((4, 8), max_epochs=3, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def voices():
 
 def test_learns_what_makes_a_class_and_not_who_speaks(voices):
     clips, y, actors = voices
-    cnn = MFCCCNNClassifier((8, 16), dropout=0.2, learning_rate=0.01, random_state=0)
+    cnn = TrajectoryCNNClassifier((8, 16), dropout=0.2, learning_rate=0.01, random_state=0)
     known = actors < 4
     train = [clip for clip, k in zip(clips, known, strict=True) if k]
     test = [clip for clip, k in zip(clips, known, strict=True) if not k]
@@ -53,7 +53,7 @@ def test_learns_what_makes_a_class_and_not_who_speaks(voices):
 
 def test_stops_early_with_the_weights_of_the_best_epoch(voices):
     clips, y, actors = voices
-    cnn = MFCCCNNClassifier((8, 16), learning_rate=0.02, patience=3, random_state=0)
+    cnn = TrajectoryCNNClassifier((8, 16), learning_rate=0.02, patience=3, random_state=0)
     cnn.fit(clips, y, groups=actors)
     valid = cnn.history_["valid_loss"]
     assert len(valid) == len(cnn.history_["train_loss"]) == cnn.n_iter_ < cnn.max_epochs
@@ -65,7 +65,9 @@ def test_stops_early_with_the_weights_of_the_best_epoch(voices):
 
 def test_weights_of_the_best_epoch_where_the_epochs_run_out(voices):
     clips, y, actors = voices
-    cnn = MFCCCNNClassifier((8,), learning_rate=0.3, patience=20, max_epochs=15, random_state=0)
+    cnn = TrajectoryCNNClassifier(
+        (8,), learning_rate=0.3, patience=20, max_epochs=15, random_state=0
+    )
     cnn.fit(clips, y, groups=actors)
     valid = cnn.history_["valid_loss"]
     assert cnn.n_iter_ == 15
@@ -141,7 +143,7 @@ def test_groups_reach_it_through_a_pipeline_in_cross_validation():
     clips = [rng.normal(scale=0.1, size=6000) + (label == "tone") * tone for label in y]
     seen = []
 
-    class Spy(MFCCCNNClassifier):
+    class Spy(TrajectoryCNNClassifier):
         def fit(self, X, y, groups=None):
             super().fit(X, y, groups)
             seen.append((groups, self.validation_indices_))
@@ -204,7 +206,7 @@ def test_a_seed_decides_in_threads_too(voices):
 )
 def test_class_weights(weight, share):
     X, y = np.zeros((48, 8, 2)), np.where(np.arange(48) < 36, "common", "rare")
-    cnn = MFCCCNNClassifier(
+    cnn = TrajectoryCNNClassifier(
         (4,),
         dropout=0,
         max_epochs=80,
@@ -282,9 +284,7 @@ def test_survives_pickling_and_saving_and_shares_nothing(voices, tmp_path):
 def test_a_missing_extra_is_named(voices, monkeypatch, missing):
     clips, y, _ = voices
     monkeypatch.setitem(sys.modules, missing, None)
-    message = (
-        r"^MFCCCNNClassifier needs torch and skorch: python -m pip install \"skemotion\[torch\]\"$"
-    )
+    message = r"^TrajectoryCNNClassifier needs torch and skorch: python -m pip install \"skemotion\[torch\]\"$"
     with pytest.raises(ImportError, match=message):
         clone(QUICK).fit(clips, y)
 

@@ -9,9 +9,9 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from skemotion import load_model, save_model
-from skemotion.classification import MFCCRNNClassifier
+from skemotion.classification import TrajectoryRNNClassifier
 
-QUICK = MFCCRNNClassifier(hidden_size=6, max_epochs=3, random_state=0)
+QUICK = TrajectoryRNNClassifier(hidden_size=6, max_epochs=3, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def orders():
 @pytest.mark.parametrize("frames_per_step", [1, 4])
 def test_learns_what_lies_in_the_order(orders, cell, frames_per_step):
     clips, y, groups = orders
-    rnn = MFCCRNNClassifier(
+    rnn = TrajectoryRNNClassifier(
         cell, 8, frames_per_step=frames_per_step, learning_rate=0.02, random_state=0
     )
     rnn.fit(clips[:40], y[:40], groups=groups[:40])
@@ -116,7 +116,7 @@ def test_a_missing_extra_is_named(orders, monkeypatch):
     clips, y, _ = orders
     rnn = clone(QUICK).fit(clips, y)
     monkeypatch.setitem(sys.modules, "torch", None)
-    message = r"^MFCCRNNClassifier needs torch and skorch: .*\"skemotion\[torch\]\"$"
+    message = r"^TrajectoryRNNClassifier needs torch and skorch: .*\"skemotion\[torch\]\"$"
     with pytest.raises(ImportError, match=message):
         clone(QUICK).fit(clips, y)
     with pytest.raises(ImportError, match=message):

@@ -19,8 +19,8 @@ import soundfile
 
 import skemotion
 from skemotion import MediaError, limits
-from skemotion._limits import Limits, limits_in_force
-from skemotion._media import identity
+from skemotion.io import Limits, limits_in_force
+from skemotion.io import identity
 from skemotion.audio import AudioLoader
 from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader, decode_clip
@@ -141,17 +141,17 @@ def test_pixels_of_a_stream_that_grows():
     assert decode_clip(small + large, 4, size=(8, 8)).shape == (4, 8, 8)
 
 
-@pytest.mark.parametrize("step", [None, 2])
+@pytest.mark.parametrize("stride", [None, 2])
 @pytest.mark.parametrize(
     ("codec", "container"), [("mpeg4", "mp4"), ("mpeg4", "avi"), ("ffv1", "matroska"),
                              ("flv", "flv"), ("libx264", "h264")],
 )  # fmt: skip
-def test_frames(codec, container, step):
+def test_frames(codec, container, stride):
     clip = video(5, codec=codec, container=container)
     with limits(max_frames=5):
-        assert len(decode_clip(clip, 3, step=step)) == 3
+        assert len(decode_clip(clip, 3, stride=stride)) == 3
     with limits(max_frames=4):
-        refused("max_frames", lambda: decode_clip(clip, 3, step=step), "frames")
+        refused("max_frames", lambda: decode_clip(clip, 3, stride=stride), "frames")
 
 
 def test_frames_of_a_header_that_claims_less(monkeypatch):
@@ -172,8 +172,8 @@ def test_seconds_of_a_video():
 def test_bytes_of_frames():
     clip = video(5)
     with limits(max_bytes=5 * 16 * 21):
-        assert decode_clip(clip, step=1).shape == (5, 16, 21)
-        refused("max_bytes", lambda: decode_clip(clip, step=1, scale=1), "frames that take more")
+        assert decode_clip(clip, stride=1).shape == (5, 16, 21)
+        refused("max_bytes", lambda: decode_clip(clip, stride=1, scale=1), "frames that take more")
 
 
 # Sound

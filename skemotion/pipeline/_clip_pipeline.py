@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from itertools import islice
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
@@ -19,11 +19,11 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm.auto import tqdm
 
-from .._media import clip_name
 from .._threads import one_blas_thread
-from .._validation import clip_column, frames_only_tables
+from ..base import TableOutputMixin, clip_column
+from ..io import clip_name
 from ._cache import ClipCache
-from ._running import ClipError, Failure, Job, Step, run_clips, sift
+from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
 from ._stacking import emptied, stack
 
 
@@ -31,8 +31,7 @@ class UnusableClipWarning(UserWarning):
     """Some clips could not be used; ``ClipPipeline.errors_`` tells which and why."""
 
 
-@frames_only_tables
-class ClipPipeline(TransformerMixin, Pipeline):
+class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     """Send each clip through all steps before the next clip is touched.
 
     A `Pipeline` of stages that work on one clip at a time, such as loaders and descriptors. Where
@@ -52,7 +51,10 @@ class ClipPipeline(TransformerMixin, Pipeline):
     on_error : {"raise", "nan"}, default="raise"
         What to do about a clip that a step cannot work on, as where its file is damaged: raise
         the error, or fill the clip's row with NaN and go on. With "nan" the workers are processes,
-        so that a decoder that crashes fails its clip and not the run; that takes two or more.
+        so a decoder crash loses only that clip (requires ``n_jobs >= 2``).
+    flatten : bool, default=False
+        Give one row of numbers per clip, for any classifier and for `set_output`, in the order of
+        `get_feature_names_out`.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -72,7 +74,8 @@ class ClipPipeline(TransformerMixin, Pipeline):
     See Also
     --------
     make_emotion_pipeline : Uses one of these per modality.
-    sklearn.pipeline.Pipeline : Takes what comes behind: stages that learn, and a classifier.
+    sklearn.pipeline.Pipeline : Takes what follows: stages that learn, and a classifier.
+    skemotion.base.ClipTransformer : Base class for steps of your own.
 
     Examples
     --------
@@ -83,6 +86,8 @@ class ClipPipeline(TransformerMixin, Pipeline):
     >>> describe = ClipPipeline([("load", VideoLoader(n_frames=10)), ("hog3d", HOG3D())])
     >>> describe.fit_transform(clips).shape
     (2, 2, 4, 4, 9, 2)
+    >>> ClipPipeline(describe.steps, flatten=True).fit_transform(clips).shape
+    (2, 576)
     """
 
     _parameter_constraints = {
@@ -90,6 +95,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
         "memory": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "on_error": [StrOptions({"raise", "nan"})],
+        "flatten": ["boolean"],
         "verbose": ["boolean"],
     }
 
@@ -100,12 +106,14 @@ class ClipPipeline(TransformerMixin, Pipeline):
         memory: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         on_error: str = "raise",
+        flatten: bool = False,
         verbose: bool = False,
     ) -> None:
         self.steps = steps
         self.memory = memory
         self.n_jobs = n_jobs
         self.on_error = on_error
+        self.flatten = flatten
         self.verbose = verbose
 
     # Each stage validates its own parameters when it is run.
@@ -127,7 +135,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
         steps[0][1].fit(X)
         X = _rows(X)
-        self._fit_following(steps, Job.of(steps, self._cache(), 1), X)
+        self._fit_following(steps, X)
         self.steps_ = steps
         self.errors_: list[ClipError] = []
         return self
@@ -143,16 +151,16 @@ class ClipPipeline(TransformerMixin, Pipeline):
         Returns
         -------
         result : ndarray of shape (n_clips, ...)
-            What the last step makes of each clip; an object array where it makes trajectories of
-            different lengths.
+            What the last step makes of each clip, in a row of its own with `flatten`; an object
+            array where it makes trajectories of different lengths.
 
         Raises
         ------
         MediaError
             If a clip cannot be read.
         ValueError
-            If a step refuses a clip, or the clips come out in different shapes; the message
-            names the clip.
+            If a step refuses a clip, or the clips come out in different shapes, or, with
+            `flatten`, in different lengths; the message names the clip.
         """
         self._validate_params()
         steps = getattr(self, "steps_", None) or self._per_clip_steps()
@@ -181,6 +189,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
                 names,
                 self.memory,
                 getattr(self, "_example", None),
+                flatten=self.flatten,
             )
         self.errors_ = errors
         if errors:
@@ -246,6 +255,7 @@ class ClipPipeline(TransformerMixin, Pipeline):
                 memory=self.memory,
                 n_jobs=self.n_jobs,
                 on_error=self.on_error,
+                flatten=self.flatten,
                 verbose=self.verbose,
             )
         return super().__getitem__(index)
@@ -253,26 +263,25 @@ class ClipPipeline(TransformerMixin, Pipeline):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
 
-    def _fit_following(self, steps: list[Step], job: Job, X: Any) -> None:
+    def _fit_following(self, steps: list[Step], X: Any) -> None:
         """Fit all steps but the first on what the steps before make of the first usable clip."""
-        if self.on_error == "raise":  # the last step has none behind it
+        n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
+        job = Job.of(steps, self._cache(), n_jobs)
+        if self.on_error == "raise":  # nothing follows the last step
             job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
-        result: Any = None
+        results: list[Any] = []
         for row in range(_num_samples(X)):
-            following = iter(steps[1:])
-            for result in job.each(_safe_indexing(X, [row]), _row_name(X, row)):
-                if isinstance(result, Failure):
-                    break
-                for _, step in islice(following, 1):
-                    step.fit(result)
-            if not isinstance(result, Failure):
+            results = run_each(job, _safe_indexing(X, [row]), _row_name(X, row), row, n_jobs)
+            if not (results and isinstance(results[-1], Failure)):
                 break
             if self.on_error == "raise":
-                raise result.error
+                raise results[-1].error
         else:
-            raise ValueError(f"None of the clips can be used. The last: {result.error}")
+            raise ValueError(f"None of the clips can be used. The last: {results[-1].error}")
+        for result, (_, step) in zip(results, steps[1:], strict=False):
+            step.fit(result)
         if self.on_error == "nan":
-            self._example = emptied(result)
+            self._example = emptied(results[-1])
 
     def _cache(self) -> ClipCache | None:
         return None if self.memory is None else ClipCache(self.memory)
@@ -286,14 +295,17 @@ class ClipPipeline(TransformerMixin, Pipeline):
             if not hasattr(step, "transform"):
                 raise TypeError(
                     f"Step {name!r} of ClipPipeline has no transform: {step!r}. Put a classifier "
-                    "behind the ClipPipeline, in a Pipeline."
+                    "after the ClipPipeline, in a Pipeline."
                 )
             if get_tags(step).requires_fit:
                 raise ValueError(
-                    f"Step {name!r} of ClipPipeline learns from the data "
-                    f"({type(step).__name__}), but each clip passes through on its own. Put it "
-                    f"behind: make_pipeline(ClipPipeline([...]), {type(step).__name__}(...))."
+                    f"Step {name!r} of ClipPipeline ({type(step).__name__}) may learn from the "
+                    "data, but each clip passes through on its own. If it learns, put it after: "
+                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)). If it does "
+                    "not, derive it from skemotion.base.ClipTransformer, or set "
+                    "tags.requires_fit = False in its __sklearn_tags__."
                 )
+        _check_rates(steps)
         return steps
 
     def __sklearn_tags__(self) -> Tags:
@@ -301,6 +313,22 @@ class ClipPipeline(TransformerMixin, Pipeline):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _check_rates(steps: list[Step]) -> None:
+    """Refuse steps that take one sound to have different sample rates."""
+    rates = {
+        name: step.get_params(deep=False)["sample_rate"]
+        for name, step in steps
+        if hasattr(step, "get_params") and "sample_rate" in step.get_params(deep=False)
+    }
+    names = list(rates)
+    for before, after in pairwise(names):
+        if rates[before] != rates[after]:
+            raise ValueError(
+                f"Steps disagree about the sample rate: {before!r} gives {rates[before]:,} Hz, "
+                f"{after!r} expects {rates[after]:,} Hz. Set both to one sample_rate."
+            )
 
 
 def _rows(X: Any) -> Any:

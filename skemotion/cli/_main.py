@@ -18,18 +18,18 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
-from . import __version__
-from ._media import MediaError
-from ._model_file import load_model, save_model
-from .datasets import NAMINGS, load_corpus, make_ravdess
-from .model_selection import PROTOCOLS, Evaluation, evaluate
-from .pipeline import (
+from .. import __version__
+from ..datasets import NAMINGS, load_corpus, make_ravdess
+from ..io import MediaError
+from ..model_selection import PROTOCOLS, Evaluation, evaluate
+from ..persistence import load_model, save_model
+from ..pipeline import (
     UnusableClipWarning,
     join_clip_stages,
     make_emotion_pipeline,
     run_clip_stages,
 )
-from .video import decode_clip
+from ..video import decode_clip
 
 _DESCRIPTION = "Recognise emotion in video and audio clips."
 _STATUS = """\
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     corpus.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
     corpus.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
     corpus.add_argument("--modality", choices=("both", "video", "audio"), default="both")
-    corpus.add_argument("--most-unusable", type=_share, default=0.1, metavar="SHARE",
+    corpus.add_argument("--max-unusable", type=_share, default=0.1, metavar="SHARE",
                         help="clips that cannot be used are left out, up to this share of all "
                         "(default: %(default)s)")  # fmt: skip
     corpus.add_argument("--cache", type=Path, metavar="FOLDER",
@@ -150,7 +150,7 @@ def _demo(options: argparse.Namespace) -> int:
     make_ravdess(corpus_path, n_actors=options.actors, n_jobs=options.jobs, verbose=True)
     corpus = load_corpus(corpus_path)
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
-    described = _describe(corpus, "both", options.jobs, most_unusable=0)
+    described = _describe(corpus, "both", options.jobs, max_unusable=0)
     _report(described, PROTOCOLS, options.jobs, options.out)
     model_path = options.out / "model.skops"
     _fit_and_save(described, "synthetic", "both", model_path)
@@ -166,7 +166,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         _check_folder(options.out)
         _import_figure()
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
-    described = _describe(corpus, options.modality, options.jobs, options.most_unusable,
+    described = _describe(corpus, options.modality, options.jobs, options.max_unusable,
                           options.cache)  # fmt: skip
     _report(described, protocols, options.jobs, options.out)
     return 0
@@ -178,7 +178,7 @@ def _train(options: argparse.Namespace) -> int:
         raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
     _check_folder(options.out.absolute().parent)
     corpus = _load(options)
-    described = _describe(corpus, options.modality, options.jobs, options.most_unusable,
+    described = _describe(corpus, options.modality, options.jobs, options.max_unusable,
                           options.cache)  # fmt: skip
     _fit_and_save(described, options.naming, options.modality, options.out)
     return 0
@@ -210,7 +210,7 @@ def _load(options: argparse.Namespace) -> Bunch:
     wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
     for column in wanted:
         missing = int(corpus.data[column].isna().sum())
-        if missing > options.most_unusable * len(corpus.data):
+        if missing > options.max_unusable * len(corpus.data):
             raise MediaError(
                 f"{options.corpus}: expected {column} for every recording, found none for "
                 f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
@@ -238,7 +238,7 @@ def _describe(
     corpus: Bunch,
     modality: str,
     n_jobs: int,
-    most_unusable: float,
+    max_unusable: float,
     cache: Path | None = None,
 ) -> _Described:
     model = make_emotion_pipeline(modality, memory=cache, n_jobs=n_jobs, verbose=True)
@@ -256,16 +256,16 @@ def _describe(
     n_clips = len(corpus.data)
     usable = np.setdiff1d(np.arange(n_clips), [error.row for error in errors])
     n_unusable = n_clips - len(usable)
-    if n_unusable > most_unusable * n_clips:
+    if n_unusable > max_unusable * n_clips:
         raise ValueError(
-            f"{n_unusable} of {n_clips} clips cannot be used, and at most {most_unusable:.0%} may "
-            "be left out. Mend or remove them, or allow for more with --most-unusable."
+            f"{n_unusable} of {n_clips} clips cannot be used, and at most {max_unusable:.0%} may "
+            "be left out. Mend or remove them, or allow for more with --max-unusable."
         )
     kept = Bunch(
         data=corpus.data.iloc[usable],
         target=corpus.target[usable],
         groups=corpus.groups[usable],
-        frame=corpus.frame.iloc[usable],
+        metadata=corpus.metadata.iloc[usable],
     )
     return _Described(model, rest, results.iloc[usable], kept, n_unusable)
 
@@ -288,7 +288,7 @@ def _report(described: _Described, protocols: Sequence[str], n_jobs: int, out: P
         described.results,
         described.corpus.target,
         described.corpus.groups,
-        frame=described.corpus.data.join(described.corpus.frame),
+        metadata=described.corpus.data.join(described.corpus.metadata),
         protocols=tuple(protocols),
         n_jobs=n_jobs,
     )
@@ -322,7 +322,7 @@ def _save_picture(result: Evaluation, folder: Path) -> Path:
         ax=axes, cmap="Blues", values_format=".0%", xticks_rotation=45
     )
     axes.set_title(
-        f"{result.protocol}: accuracy {result.accuracy:.1%}, mean recall {result.mean_recall:.1%}\n"
+        f"{result.protocol}: accuracy {result.accuracy:.1%}, mean recall {result.uar:.1%}\n"
         f"{result.n_clips} clips, {result.n_groups} actors, {result.n_splits} splits"
     )
     path = folder / f"confusion-{result.protocol}.png"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli, load_model, read_about
+from skemotion import cli, load_model, read_model_info
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
@@ -100,7 +100,7 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
     assert list(tmp_path.iterdir()) == [path]
     for modality in MODALITIES:
         model = load_model(models / f"{modality}.skops")
-        about = read_about(models / f"{modality}.skops")
+        about = read_model_info(models / f"{modality}.skops")
         assert about["classes"] == ["happy", "sad"]
         assert about["training"] == {
             "corpus": "ravdess",
@@ -186,8 +186,8 @@ def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
     status, out, errors = run(*command)
     assert (status, errors) == (0, [])
     text = "\n".join(out)
-    assert "same-actor: 8 clips, 2 actors, 5 splits, 10 predictions" in text
-    assert "actor-disjoint: 8 clips, 2 actors, 2 splits, 8 predictions" in text
+    assert "speaker-dependent: 8 clips, 2 actors, 5 splits, 10 predictions" in text
+    assert "speaker-independent: 8 clips, 2 actors, 2 splits, 8 predictions" in text
     for word in ("accuracy", "mean recall"):
         assert len(re.findall(rf"  {word} +[0-9.]+%  \(no interval: too few actors", text)) == 2
     assert text.count("predicted") == 2
@@ -215,9 +215,9 @@ def test_evaluate_prints_one_protocol_when_told(corpus, run, protocol):
 def test_a_single_actor(corpus, run, tmp_path):
     shutil.copytree(corpus / "Actor_01", tmp_path / "Actor_01")
     command = ("evaluate", tmp_path, "--modality", "audio", "--jobs", "1")
-    assert_fails(run(*command), "at least two actors, found one", "same-actor")
+    assert_fails(run(*command), "at least two actors, found one", "speaker-dependent")
     # What the message advises works.
-    status, out, errors = run(*command, "--protocol", "same-actor")
+    status, out, errors = run(*command, "--protocol", "speaker-dependent")
     assert (status, errors) == (0, [])
     assert "no interval: too few actors" in "\n".join(out)
 
@@ -266,9 +266,9 @@ def test_a_clip_that_cannot_be_read_is_named(corpus, run, command, modality, tmp
     assert len(errors) == 2
     assert errors[0].startswith(f"skemotion: left out: {bad}: expected")
     assert "1 of 8 clips cannot be used, and at most 10%" in errors[1]
-    assert "--most-unusable" in errors[1]
+    assert "--max-unusable" in errors[1]
     assert sorted(tmp_path.iterdir()) == [copy]
-    status, out, errors = run(*words, "--most-unusable", "0.2")
+    status, out, errors = run(*words, "--max-unusable", "0.2")
     assert status == 0
     assert len(errors) == 1
     assert sum("1 of 8 clips could not be used and were left out" in line for line in out) == 1
@@ -366,9 +366,9 @@ def test_demo(run, tmp_path, monkeypatch):
     text = "\n".join(out)
     assert "synthetic corpus of 2 actors" in text
     assert "say nothing about people" in text
-    assert "same-actor: 8 clips" in text
-    assert "actor-disjoint: 8 clips" in text
-    for name in ("same-actor", "actor-disjoint"):
+    assert "speaker-dependent: 8 clips" in text
+    assert "speaker-independent: 8 clips" in text
+    for name in ("speaker-dependent", "speaker-independent"):
         assert is_picture(folder / f"confusion-{name}.png")
     # The command that it prints works as it stands.
     words = out[-1].split()
@@ -419,7 +419,7 @@ def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
     [
         (["demo", "--actors", "1"], "at least 2 actors"),
         (["evaluate", "x", "--jobs", "0"], "0 workers"),
-        (["evaluate", "x", "--most-unusable", "2"], "between 0 and 1"),
+        (["evaluate", "x", "--max-unusable", "2"], "between 0 and 1"),
         (["evaluate", "x", "--jobs", "many"], "invalid _number_of_workers value"),
     ],
 )

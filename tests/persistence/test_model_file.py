@@ -28,7 +28,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skemotion
-from skemotion import load_model, read_about, save_model
+from skemotion import load_model, read_model_info, save_model
 from skemotion._model_file import _STAGES
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
 from skemotion.video import HOG3D, VideoLoader
@@ -195,7 +195,7 @@ def test_every_stage_is_trusted(stage, tmp_path):
 def test_importing_the_package_stays_light():
     code = "import sys, skemotion; assert not {'skops', 'sklearn', 'librosa'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert {"load_model", "read_about", "save_model"} <= set(skemotion.__all__)
+    assert {"load_model", "read_model_info", "save_model"} <= set(skemotion.__all__)
     with pytest.raises(AttributeError, match=r"'skemotion' has no attribute 'save_all'"):
         _ = skemotion.save_all
 
@@ -204,7 +204,7 @@ def test_importing_the_package_stays_light():
 
 
 def test_what_a_file_tells(saved, model):
-    about = read_about(saved)
+    about = read_model_info(saved)
     assert list(about) == ["saved", "versions", "classes", "parameters", "training"]
     age = datetime.now(UTC) - datetime.fromisoformat(about["saved"])
     assert -1 <= age.total_seconds() < 600
@@ -253,7 +253,7 @@ def test_it_is_told_without_loading(tmp_path, monkeypatch):
     path = save_model(FunctionTransformer(hostile), tmp_path / "model.skops")
     monkeypatch.setattr(skops.io, "load", hostile)
     monkeypatch.setattr(skops.io, "get_untrusted_types", hostile)
-    assert read_about(path)["parameters"]["func"] == f"{hostile.__module__}.hostile"
+    assert read_model_info(path)["parameters"]["func"] == f"{hostile.__module__}.hostile"
 
 
 # --- What is not trusted ---
@@ -495,7 +495,7 @@ def test_what_is_no_fitted_model(tmp_path):
 
 
 def test_missing_files_and_folders(model, tmp_path):
-    for read in (load_model, read_about):
+    for read in (load_model, read_model_info):
         with pytest.raises(FileNotFoundError, match=r"gone\.skops: no such model file"):
             read(tmp_path / "gone.skops")
         with pytest.raises(IsADirectoryError, match=r"no such model file, but a folder"):
@@ -572,7 +572,7 @@ def test_damaged_files_are_named(saved):
     for content in cut:
         saved.write_bytes(content)
         with pytest.raises(ValueError, match=rf"^{re.escape(str(saved))}: expected a model"):
-            read_about(saved)
+            read_model_info(saved)
 
 
 def test_files_that_are_larger_than_they_look(tmp_path):
@@ -627,7 +627,7 @@ def test_other_versions_are_told(saved):
         load_model(saved)
     assert len(caught) == 1
     assert caught[0].filename == __file__
-    here = read_about(saved)["versions"]
+    here = read_model_info(saved)["versions"]
     message = str(caught[0].message)
     assert message.startswith(f"{saved} was saved with other versions: ")
     assert f"skemotion 0.0.1 (here {skemotion.__version__}): descriptors may" in message

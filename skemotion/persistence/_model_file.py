@@ -29,7 +29,14 @@ from sklearn.model_selection import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from . import __version__
+from .. import __version__
+from ..audio import AudioAugmenter, AudioFeatures, AudioLoader
+from ..classification import FrameVotingClassifier, TrajectoryCNNClassifier, TrajectoryRNNClassifier
+from ..decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
+from ..model_selection import WithinGroupShuffleSplit
+from ..pipeline import ClipPipeline
+from ..pipeline._running import ClipError
+from ..video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader
 from ._model_archive import (
     ABOUT,
     GIVE_A_MODEL,
@@ -38,13 +45,6 @@ from ._model_archive import (
     read_description,
     refusal,
 )
-from .audio import AudioAugmenter, AudioFeatures, AudioLoader
-from .classification import FrameVotingClassifier, MFCCCNNClassifier, MFCCRNNClassifier
-from .decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
-from .model_selection import WithinGroupShuffleSplit
-from .pipeline import ClipPipeline
-from .pipeline._running import ClipError
-from .video import HOG3D, FaceCrop, FrameHOG, OnnxBackbone, VideoLoader
 
 # What another version of a package may change in a loaded model's answers.
 _DIFFERENCES = {
@@ -68,7 +68,7 @@ _STAGES = (
     HOG3D,
     FrameHOG,
     FaceCrop,
-    OnnxBackbone,
+    ONNXBackbone,
     AudioLoader,
     AudioAugmenter,
     AudioFeatures,
@@ -77,8 +77,8 @@ _STAGES = (
     PartialTucker,
     ClipPipeline,
     FrameVotingClassifier,
-    MFCCCNNClassifier,
-    MFCCRNNClassifier,
+    TrajectoryCNNClassifier,
+    TrajectoryRNNClassifier,
 )
 # What searches hold beside estimators.
 _SPLITTERS = (GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold,
@@ -100,7 +100,7 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     """Write a fitted model to a file, whole or not at all.
 
     The file is an archive in the format of skops: no pickle, and nothing in it runs by itself.
-    Beside the model it holds ``about.json``, see `read_about`.
+    Beside the model it holds ``about.json``, see `read_model_info`.
 
     Parameters
     ----------
@@ -134,11 +134,11 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skemotion import load_model, read_about, save_model
+    >>> from skemotion import load_model, read_model_info, save_model
     >>> model = LogisticRegression().fit([[0.0], [1.0]], ["calm", "angry"])
     >>> with TemporaryDirectory() as folder:
     ...     path = save_model(model, Path(folder, "model.skops"), corpus="two numbers", n_clips=2)
-    ...     about, loaded = read_about(path), load_model(path)
+    ...     about, loaded = read_model_info(path), load_model(path)
     >>> loaded.predict([[0.9]])
     array(['angry'], dtype='<U5')
     >>> about["training"], about["classes"], about["parameters"]["C"]
@@ -206,7 +206,7 @@ def load_model(
     See Also
     --------
     save_model : Writes such files; has an example.
-    read_about : Tells what a file holds without loading it.
+    read_model_info : Tells what a file holds without loading it.
     """
     import skops.io  # brings in every optional package that scikit-learn knows of
 
@@ -246,7 +246,7 @@ def load_model(
     return model
 
 
-def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_model_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Tell what a saved model is, without loading it.
 
     Any program can read the same: it is ``about.json`` in the archive.

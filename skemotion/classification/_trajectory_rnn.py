@@ -1,34 +1,40 @@
-"""A small convolutional network over pictures of acoustic features."""
+"""A small recurrent network over acoustic features."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._training import TRAINING_CONSTRAINTS, fit_network, predict_probabilities
 
 
-class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
-    """Classify clips by a convolutional network over their MFCC, seen as a picture.
+class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
+    """Classify clips by a recurrent network over the frames of their MFCC.
 
-    A clip's trajectory is a picture of frames x features. Blocks of a 3 x 3 convolution, a
-    rectifier and a halving of both axes turn it into a smaller picture, whose mean over the
-    frames goes to one linear layer. Clips may differ in length; none is cut, and what pads the
+    A layer of GRU or LSTM cells reads a clip's trajectory in both directions; the mean of its
+    states goes to one linear layer. Clips may differ in length; none is cut, and what pads the
     shorter ones in a batch has no influence. Needs torch and skorch, the extra ``torch``.
 
     Parameters
     ----------
-    channels : tuple of int, default=(8, 16, 32)
-        Channels of each block.
+    cell : {"gru", "lstm"}, default="gru"
+        Kind of the cells: gated recurrent units [1]_ or long short-term memory [2]_.
+    hidden_size : int, default=64
+        Cells in each direction.
+    frames_per_step : int, default=4
+        Consecutive frames that are joined to one step [3]_, which divides the number of steps
+        and with it the time; 1 reads frame by frame.
     dropout : float, default=0.5
         Share of the linear layer's inputs left out at random while training.
     max_epochs : int, default=100
         Passes over the training clips, at most.
-    learning_rate : float, default=0.002
+    learning_rate : float, default=0.001
         Of the AdamW optimiser.
     batch_size : int, default=32
         Trajectories per step of the optimiser, and per batch when predicting.
@@ -69,7 +75,7 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    MFCCRNNClassifier : The same with a recurrent network.
+    TrajectoryCNNClassifier : The same with a convolutional network.
     skemotion.audio.AudioFeatures : Gives trajectories.
 
     Notes
@@ -84,31 +90,41 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] A. M. Badshah, J. Ahmad, N. Rahim and S. W. Baik, "Speech emotion recognition from
-       spectrograms with deep convolutional neural network", International Conference on Platform
-       Technology and Service 2017.
+    .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for
+       statistical machine translation", EMNLP 2014, section 2.3.
+    .. [2] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
+       1997.
+    .. [3] H. Sak, A. Senior, K. Rao and F. Beaufays, "Fast and accurate recurrent neural network
+       acoustic models for speech recognition", Interspeech 2015.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skemotion.classification import MFCCCNNClassifier
+    >>> from skemotion.classification import TrajectoryRNNClassifier
     >>> rng = np.random.default_rng(0)
     >>> y = np.tile(["angry", "calm"], 20)
     >>> clips = [rng.normal(label == "angry", 0.5, (rng.integers(20, 30), 13)) for label in y]
-    >>> cnn = MFCCCNNClassifier(channels=(4, 8), random_state=0).fit(clips, y)
-    >>> cnn.predict(clips[:4])
+    >>> rnn = TrajectoryRNNClassifier(hidden_size=8, random_state=0).fit(clips, y)
+    >>> rnn.predict(clips[:4])
     array(['angry', 'calm', 'angry', 'calm'], dtype='<U5')
     """
 
-    _parameter_constraints = {"channels": [tuple, list], **TRAINING_CONSTRAINTS}
+    _parameter_constraints = {
+        "cell": [StrOptions({"gru", "lstm"})],
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "frames_per_step": [Interval(Integral, 1, None, closed="left")],
+        **TRAINING_CONSTRAINTS,
+    }
 
     def __init__(
         self,
-        channels: Sequence[int] = (8, 16, 32),
+        cell: str = "gru",
+        hidden_size: int = 64,
         *,
+        frames_per_step: int = 4,
         dropout: float = 0.5,
         max_epochs: int = 100,
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.001,
         batch_size: int = 32,
         class_weight: Mapping[Any, float] | str | None = None,
         validation_fraction: float | None = 0.2,
@@ -116,7 +132,9 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
     ) -> None:
-        self.channels = channels
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.frames_per_step = frames_per_step
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.learning_rate = learning_rate
@@ -146,7 +164,7 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        self : MFCCCNNClassifier
+        self : TrajectoryRNNClassifier
 
         Raises
         ------
@@ -156,10 +174,6 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
             If clips differ in their number of features, or values are not finite (the message
             says which row), or `groups` cannot be parted, or training diverges.
         """
-        if not self.channels or not all(
-            isinstance(n, int | np.integer) and n > 0 for n in self.channels
-        ):
-            raise ValueError(f"channels must be positive whole numbers, got {self.channels!r}.")
         fit_network(self, X, y, groups)
         return self
 
@@ -194,6 +208,14 @@ class MFCCCNNClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[labels])
 
     def _network(self, n_features: int, n_classes: int, generator: Any) -> Any:
-        from ._networks import ConvolutionalNetwork
+        from ._networks import RecurrentNetwork
 
-        return ConvolutionalNetwork(n_features, n_classes, self.channels, self.dropout, generator)
+        return RecurrentNetwork(
+            n_features,
+            n_classes,
+            self.cell,
+            self.hidden_size,
+            self.frames_per_step,
+            self.dropout,
+            generator,
+        )

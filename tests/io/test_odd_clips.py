@@ -141,15 +141,15 @@ def test_one_frame_is_repeated(pictures):
 
 
 @pytest.mark.parametrize("container", ["matroska", "avi", "mp4"])
-@pytest.mark.parametrize("step", [None, 2])
-def test_no_frames_are_refused(tmp_path, pictures, container, step):
+@pytest.mark.parametrize("stride", [None, 2])
+def test_no_frames_are_refused(tmp_path, pictures, container, stride):
     path = tmp_path / "header only"
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
         output.start_encoding()
     with pytest.raises(MediaError, match=r"header only: expected .* (found|without)"):
-        decode_clip(path, 4, step=step)
+        decode_clip(path, 4, stride=stride)
 
 
 @pytest.mark.parametrize("color_range", [1, 2])
@@ -208,9 +208,9 @@ def test_anamorphic_pixels_are_left_as_they_are_stored(pictures):
 def test_frames_that_change_size(pictures):
     small = encode(pictures, "libx264", "h264", "yuv420p")
     large = encode([cv2.resize(p, (128, 96)) for p in pictures], "libx264", "h264", "yuv420p")
-    for step in (None, 1):
+    for stride in (None, 1):
         with pytest.raises(MediaError, match=r"one size, found \(16, 21\) and then \(32, 42\)"):
-            decode_clip(small + large, 6, step=step)
+            decode_clip(small + large, 6, stride=stride)
     got = decode_clip(small + large, 6, size=(24, 32))
     assert np.abs(got[:3].astype(int) - got[3:]).mean() < 8
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from skemotion import MediaError
-from skemotion._media import clip_name, identity, open_stream
+from skemotion.io import clip_name, identity, open_stream
 
 
 def wav(n_samples=5000, chunks=b""):

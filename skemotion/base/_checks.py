@@ -1,100 +1,18 @@
-"""Input checks shared by the stages: columns of clips and n-d numeric arrays."""
+"""Input checks that stages share: arrays of clips, and cells of columns."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from ._errors import clip_name
+from ._columns import clip_column
 
 FLOATS: tuple[DTypeLike, ...] = (np.float64, np.float32)
-
-_Class = TypeVar("_Class", bound=type)
-_SOURCE = (str, bytes, bytearray, memoryview, os.PathLike)
-
-
-def clip_column(X: Any) -> NDArray[Any] | None:
-    """Return X as an object array of clips, or None where X is plain numbers.
-
-    A column of clips is a 1-d sequence of paths, addresses, bytes or arrays. Arrays may also
-    stand in a 2-d table, one column per variant of a clip. A list of arrays is a column of
-    clips even where the arrays happen to be equally long, so that what a clip turns into does
-    not depend on its neighbours.
-
-    Parameters
-    ----------
-    X : Any
-        What a stage was given.
-
-    Returns
-    -------
-    ndarray of object, shape (n_clips,) or (n_clips, n_variants), or None
-    """
-    if isinstance(X, _SOURCE):
-        raise ValueError(
-            f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
-        )
-    if isinstance(X, list | tuple):
-        if not len(X) or not isinstance(X[0], (*_SOURCE, np.ndarray, type(None))):
-            return None
-        return _as_bytes(object_array(X))
-    if hasattr(X, "to_numpy"):
-        X = X.to_numpy()
-    if not isinstance(X, np.ndarray) or not X.size:
-        return None
-    if X.dtype.kind in "US":
-        X = X.astype(object)
-    if X.dtype != object or not (X.ndim == 1 or isinstance(X.flat[0], str | np.ndarray)):
-        return None
-    return _as_bytes(X)
-
-
-def _as_bytes(column: NDArray[Any]) -> NDArray[Any]:
-    """Turn clips in other buffers into bytes, which are hashed, pickled and told apart as one."""
-    if not any(isinstance(clip, bytearray | memoryview) for clip in column.flat):
-        return column
-    clips = [bytes(c) if isinstance(c, bytearray | memoryview) else c for c in column.flat]
-    return object_array(clips).reshape(column.shape)
-
-
-def source_column(X: Any) -> list[Any] | None:
-    """Return X as a list of clips that a loader can open, or None where X is plain numbers."""
-    column = clip_column(X)
-    if column is None:
-        return None
-    return list(one_column(column, "clips"))
-
-
-def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
-    """Return a column, or a table of one column, as a 1-d array; refuse a wider table."""
-    if column.ndim == 2 and column.shape[1] > 1:
-        raise ValueError(
-            f"Expected one column of {content}, got {column.shape[1]}: select one of them, "
-            'for example with ColumnTransformer([("video", loader, "video")]).'
-        )
-    return column.ravel()
-
-
-def is_missing(clip: Any) -> bool:
-    """Tell whether a cell of a column of clips is empty (None, NaN or NA)."""
-    return clip is None or clip is pd.NA or (isinstance(clip, float) and np.isnan(clip))
-
-
-def object_array(items: Sequence[Any]) -> NDArray[Any]:
-    """Put items into a 1-d object array, whatever they are (NumPy would stack equal arrays)."""
-    column = np.empty(len(items), dtype=object)
-    for row, item in enumerate(items):
-        column[row] = item
-    return column
 
 
 def check_clips(
@@ -106,6 +24,7 @@ def check_clips(
     dtype: Sequence[DTypeLike] = FLOATS,
     axes: str = "",
     allow_missing: bool = False,
+    same_shape: bool = True,
 ) -> NDArray[Any]:
     """Check a numeric array of clips against what the stage takes and what it was fitted on.
 
@@ -118,13 +37,15 @@ def check_clips(
     reset : bool
         True in `fit`.
     ndim : sequence of int, default=None
-        The numbers of axes the stage takes beside 2; None for any.
+        The numbers of axes the stage takes besides 2; None for any.
     dtype : sequence of dtype
         What is kept; anything else becomes the first of them.
     axes : str, default=""
         The axes in words, for the error.
     allow_missing : bool, default=False
         Whether a clip may be missing, which is NaN throughout.
+    same_shape : bool, default=True
+        Whether clips must have the shape of those at fit.
 
     Returns
     -------
@@ -138,7 +59,7 @@ def check_clips(
     column = clip_column(X)
     if column is not None:
         X = _stack(estimator, column)
-    elif len(getattr(X, "shape", ())) > 2 and not reset:
+    elif len(getattr(X, "shape", ())) > 2 and not reset and same_shape:
         # Before scikit-learn complains of a number of features, which says little of a clip.
         _check_shape(estimator, X.shape[1:])
     X = validate_data(
@@ -158,7 +79,7 @@ def check_clips(
         )
     if reset:
         estimator.clip_shape_ = X.shape[1:]
-    else:
+    elif same_shape:
         _check_shape(estimator, X.shape[1:])
     return X
 
@@ -218,7 +139,7 @@ def _check_shape(estimator: BaseEstimator, shape: tuple[int, ...]) -> None:
 
 
 def check_cell(
-    estimator: BaseEstimator, cell: Any, row: int, *, ndim: Sequence[int], expected: str
+    estimator: BaseEstimator, cell: Any, row: int, *, ndim: Sequence[int] | None, expected: str
 ) -> NDArray[Any]:
     """Check the array that is one clip, or one variant of it, in a column of clips.
 
@@ -231,7 +152,7 @@ def check_cell(
     row : int
         Where, for the error.
     ndim : sequence of int
-        The numbers of axes the stage takes.
+        The numbers of axes the stage takes; None for any.
     expected : str
         What the stage takes and where it comes from, for the error.
 
@@ -246,7 +167,11 @@ def check_cell(
     """
     if not isinstance(cell, np.ndarray):
         found = repr(cell)
-    elif cell.ndim not in ndim or not cell.size or cell.dtype.kind not in "fiub":
+    elif (
+        (ndim is not None and cell.ndim not in ndim)
+        or not cell.size
+        or cell.dtype.kind not in "fiub"
+    ):
         found = f"an array of shape {cell.shape} and type {cell.dtype}"
     elif not np.isfinite(cell).all():
         found = "NaN or infinity"
@@ -272,27 +197,3 @@ def check_input_names(estimator: BaseEstimator, input_features: Any) -> None:
     check_is_fitted(estimator, "n_features_in_")
     if len(estimator.clip_shape_) == 1:
         _check_feature_names_in(estimator, input_features, generate_names=False)
-
-
-def frames_only_tables(cls: _Class) -> _Class:
-    """Let `set_output` frame a stage's 2-d numbers and leave all else arrays.
-
-    A class decorator. scikit-learn would try to make a DataFrame of every result, which fails
-    for more than two axes, and with it every pipeline that asks for pandas at its end. Objects,
-    such as waveforms in one column per variant, are on their way to the next stage.
-    """
-    for name in ("transform", "fit_transform"):
-        setattr(cls, name, _framing(getattr(cls, name).__wrapped__))
-    return cls
-
-
-def _framing(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def framed(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
-        result = method(self, X, *args, **kwargs)
-        # What `fit_transform` gets from `transform` may be framed already.
-        if not isinstance(result, np.ndarray) or result.ndim != 2 or result.dtype == object:
-            return result
-        return _wrap_data_with_container("transform", result, X, self)
-
-    return framed

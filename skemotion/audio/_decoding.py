@@ -1,0 +1,126 @@
+"""Decoding the sound of one clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+from ..io import MediaError, Source, beyond_limit, clip_name, limits_in_force, open_stream
+
+
+def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.float32]:
+    """Decode the sound of one clip; see `AudioLoader`.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    sample_rate : int, default=22050
+        Samples per second (Hz) in the result.
+
+    Returns
+    -------
+    waveform : ndarray of float32, shape (n_samples,)
+
+    Raises
+    ------
+    MediaError
+        If the clip is missing, damaged or without sound.
+    """
+    name = clip_name(source)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for
+        mono, rate = _decode(source, name)
+        check_samples(name, mono)
+    waveform: NDArray[np.float32] = resample(mono, rate, sample_rate, name)
+    return waveform
+
+
+def resample(waveform: NDArray[Any], rate: int, sample_rate: int, name: str) -> NDArray[Any]:
+    """Bring a waveform to another sample rate, in high quality.
+
+    Parameters
+    ----------
+    waveform : ndarray of float, shape (n_samples,)
+    rate, sample_rate : int
+        Samples per second (Hz) of the waveform and of the result.
+    name : str
+        What to call the clip in an error.
+
+    Returns
+    -------
+    waveform : ndarray of shape (n_new_samples,)
+        Of the same dtype.
+
+    Raises
+    ------
+    MediaError
+        If a sample becomes infinite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for
+        resampled: NDArray[Any] = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
+    check_samples(name, resampled)
+    return resampled
+
+
+def check_samples(name: str, samples: NDArray[Any]) -> None:
+    """Refuse samples that are not finite numbers."""
+    n_bad = len(samples) - np.count_nonzero(np.isfinite(samples))
+    if n_bad:
+        raise MediaError(
+            f"{name}: expected samples that are finite numbers, found {n_bad} of {len(samples)} "
+            "that are NaN, infinite or enormous. Make or download the file again."
+        )
+
+
+_MOST_CHANNELS = 64  # that FFmpeg converts
+
+
+def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
+    """Decode sound into the mean of its channels and its sample rate."""
+    limits = limits_in_force()
+    blocks: list[NDArray[Any]] = []
+    n_samples, rate, n_channels = 0, 0, 0
+    with open_stream(source, "audio") as (container, stream):
+        # Only the sample format is converted here; mixing and resampling are left to the
+        # libraries that librosa uses, so that the values are the same. Interleaved, since PyAV
+        # crashes on separate channels where there are eight or more.
+        to_float = av.AudioResampler(format="flt")
+        for frame in container.decode(stream):
+            if not rate:
+                rate, n_channels = frame.sample_rate, frame.layout.nb_channels
+                _check_kind(name, rate, n_channels)
+            elif (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
+                raise MediaError(
+                    f"{name}: expected one kind of sound throughout, found {n_channels} channels "
+                    f"at {rate} Hz and then {frame.layout.nb_channels} at {frame.sample_rate} Hz. "
+                    "Convert it to one."
+                )
+            n_samples += frame.samples
+            if n_samples > limits.max_seconds * rate:
+                raise beyond_limit(name, "max_seconds", "more sound")
+            if n_samples * np.float32().itemsize > limits.max_bytes:
+                raise beyond_limit(name, "max_bytes", "a longer waveform")
+            for part in to_float.resample(frame):
+                samples = part.to_ndarray().reshape(-1, n_channels)
+                blocks.append(np.ascontiguousarray(samples.T).mean(axis=0))
+    if not n_samples:
+        raise MediaError(
+            f"{name}: expected sound, found an audio stream without a single sample that can be "
+            "decoded. Make or download the file again."
+        )
+    return np.concatenate(blocks), rate
+
+
+def _check_kind(name: str, rate: int, n_channels: int) -> None:
+    lowest, highest = limits_in_force().sample_rates
+    if not lowest <= rate <= highest:
+        raise beyond_limit(name, "sample_rates", f"{rate} Hz")
+    if n_channels > _MOST_CHANNELS:
+        raise MediaError(
+            f"{name}: expected sound of at most {_MOST_CHANNELS} channels, found {n_channels}. "
+            "Take out those that are needed."
+        )

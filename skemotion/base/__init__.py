@@ -1,0 +1,41 @@
+"""What a stage of one clip is, and the checks that all stages share."""
+
+from ._checks import (
+    FLOATS,
+    check_cell,
+    check_clips,
+    check_input_names,
+    missing_clips,
+    remember_column,
+)
+from ._clip_function import ClipFunction
+from ._clip_transformer import ClipTransformer
+from ._columns import (
+    clip_column,
+    clip_table,
+    is_missing,
+    is_sound,
+    object_array,
+    one_column,
+)
+from ._kinds import rows_from
+from ._output import TableOutputMixin
+
+__all__ = [
+    "FLOATS",
+    "ClipFunction",
+    "ClipTransformer",
+    "TableOutputMixin",
+    "check_cell",
+    "check_clips",
+    "check_input_names",
+    "clip_column",
+    "clip_table",
+    "is_missing",
+    "is_sound",
+    "missing_clips",
+    "object_array",
+    "one_column",
+    "remember_column",
+    "rows_from",
+]

@@ -1,0 +1,352 @@
+"""The base class of all stages that work on one clip at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+
+from ..io import MediaError
+from ._checks import check_clips, check_input_names, remember_column
+from ._columns import clip_column, object_array, one_column
+from ._kinds import KINDS, check_clip, first_row
+from ._output import TableOutputMixin
+
+
+class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
+    """Base class of stages that work on one clip at a time.
+
+    A subclass says what it takes and writes `transform_clip`, which turns one clip into one array.
+    Everything else comes from here: columns, tables and arrays of clips, their checks, errors that
+    name the row, names, `set_output`, tags. A stage needs no `fit`, and what it makes of a clip
+    depends on nothing but the clip and the parameters. So it may stand in a `ClipPipeline`, with
+    workers and a cache.
+
+    Attributes
+    ----------
+    takes : {"clips", "frames", "waveforms", "trajectories", "landmarks", "arrays"}
+        Class attribute: what `transform_clip` gets.
+
+        - "clips": what stands in the cell: a path, an address, bytes, an array, or a
+          ``(rate, waveform)`` pair, for the stage to open;
+        - "frames": an array of shape (n_frames, height, width[, channel]), uint8 or float;
+        - "waveforms": a float array of shape (n_samples,);
+        - "trajectories": a float array of shape (n_points, n_features);
+        - "landmarks": a float array of shape (n_frames, n_points, 2 or 3), in pixels;
+        - "arrays" (default): a finite array of any shape.
+    ragged : bool
+        Class attribute: whether each clip's result has a length of its own. A column of clips then
+        stays a column of arrays; otherwise (default) the results are stacked.
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of clips.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit, where X was an array of numbers; empty for columns of clips.
+
+    See Also
+    --------
+    ClipFunction : Makes a stage of a plain function.
+    skemotion.pipeline.ClipPipeline : Sends each clip through several stages.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.base import ClipTransformer
+    >>> class Loudness(ClipTransformer):
+    ...     '''Root mean square of blocks of a waveform.'''
+    ...
+    ...     takes = "waveforms"
+    ...
+    ...     def __init__(self, n_blocks=2):
+    ...         self.n_blocks = n_blocks
+    ...
+    ...     def transform_clip(self, clip):
+    ...         return [np.sqrt(np.mean(b**2)) for b in np.array_split(clip, self.n_blocks)]
+    >>> Loudness().fit_transform([np.ones(5), np.array([3.0, 0.0])])
+    array([[1., 1.],
+           [3., 0.]])
+    >>> Loudness().set_output(transform="pandas").fit_transform([np.ones(5)])
+       loudness0  loudness1
+    0        1.0        1.0
+    """
+
+    takes: ClassVar[str] = "arrays"
+    ragged: ClassVar[bool] = False
+    # Whether arrays must keep the shape that they had at fit.
+    _keeps_shape: ClassVar[bool] = True
+    # What arrays in memory are to a stage that takes "clips".
+    _in_memory: ClassVar[str] = "arrays"
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+
+    def transform_clip(self, clip: Any) -> Any:
+        """Turn one clip into one array; a subclass writes this.
+
+        Parameters
+        ----------
+        clip : ndarray, or what stands in the cell where `takes` is "clips"
+            Checked: of the axes that `takes` asks for, finite and not empty.
+
+        Returns
+        -------
+        result : ndarray or list
+            A list of arrays, of a stage that is `ragged`, becomes further columns of the clip.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no transform_clip: write it.")
+
+    def name_values(self, input_features: Sequence[str] | None) -> Sequence[str]:
+        """Name the values of a clip's flattened result; a subclass may give better names.
+
+        Parameters
+        ----------
+        input_features : sequence of str or None
+            Names of what the stage gets.
+
+        Returns
+        -------
+        names : sequence of str
+        """
+        prefix = self._prefix()
+        if self.takes == "clips" or (self.ragged and not self.clip_shape_):
+            return [prefix]
+        n_values = int(np.prod(self._result_shape))
+        return [f"{prefix}{i:0{len(str(n_values - 1))}d}" for i in range(n_values)]
+
+    def cache_identity(self) -> Any:
+        """Give what decides the results besides parameters and code, such as files and versions.
+
+        Returns
+        -------
+        identity : str, number, or tuple of these
+            Part of the key under which a `ClipCache` keeps results.
+        """
+        return None
+
+    def check_parameters(self) -> None:
+        """Refuse parameters that do not fit, in ways that `_parameter_constraints` cannot say.
+
+        Raises
+        ------
+        ValueError
+        """
+
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Note at fit what names and checks need to know of a clip; nothing is learnt from it.
+
+        Parameters
+        ----------
+        cells : list of ndarray
+            The first clip, as `transform_clip` gets it; one array per column.
+        """
+        if type(self).name_values is ClipTransformer.name_values:
+            results = [self._run_array(cell, 0) for cell in cells]
+            self._result_shape = (
+                results[0].shape if self.ragged else self._side_by_side(results).shape
+            )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check X and remember its shape; nothing is learnt from it.
+
+        Parameters
+        ----------
+        X : column(s) of clips, or array-like of shape (n_clips, ...)
+            See `transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        self.check_parameters()
+        column = clip_column(X)
+        if column is None:
+            X = self._check_array(X, reset=True)
+            cells = [self.lift_row(X[0]) if X.ndim == 2 else X[0]]
+        else:
+            table = self._table(column)
+            remember_column(self, table.shape[1])
+            cells = (
+                [] if self.takes == "clips" else [check_clip(self, cell, 0) for cell in table[0]]
+            )
+        if self.takes != "clips":
+            self.remember_clip(cells)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Transform each clip.
+
+        Parameters
+        ----------
+        X : column(s) of clips, or array-like of shape (n_clips, ...)
+            A list, Series or object array of clips, each with its own length; a table of them, one
+            column per variant of a clip; an array of clips of one shape; or plain 2-d numbers, of
+            which each row is a clip.
+
+        Returns
+        -------
+        result : ndarray of shape (n_clips, ...)
+            An object array of arrays where results have lengths of their own. 2-d numbers become
+            2-d numbers.
+
+        Raises
+        ------
+        ValueError
+            If a clip is not what the stage takes; the message says in which row.
+        """
+        self._validate_params()
+        self.check_parameters()
+        column = clip_column(X)
+        if column is not None:
+            return self._transform_column(self._table(column))
+        X = self._check_array(X, reset=False)
+        if X.ndim == 2:
+            rows = [np.ravel(self._run_array(self.lift_row(x), i)) for i, x in enumerate(X)]
+            return self._stacked(rows)
+        return self._stacked([self._run_array(clip, row) for row, clip in enumerate(X)])
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the values of a clip's flattened result.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of what the stage gets. Of a table, checked against its columns.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_input_names(self, input_features)
+        return np.array(self.name_values(input_features), dtype=object)
+
+    def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
+        """Turn a row of plain numbers into a clip: by default, of one pixel, curve or point.
+
+        Parameters
+        ----------
+        row : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        clip : ndarray
+        """
+        n_axes = {"frames": 3, "trajectories": 2, "landmarks": 3}.get(self._array_kind, 1)
+        return row.reshape(-1, *[1] * (n_axes - 1))
+
+    @property
+    def _array_kind(self) -> str:
+        return self._in_memory if self.takes == "clips" else self.takes
+
+    def _prefix(self) -> str:
+        return type(self).__name__.lower()
+
+    def _check_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        kind = KINDS[self._array_kind]
+        shape = getattr(X, "shape", ())
+        if self._array_kind == "frames" and len(shape) == 4 and shape[3] == 3:
+            raise ValueError(
+                f"{type(self).__name__} expected clips of shape (n_clips, n_frames, height, "
+                f"width[, channel]), got an array of shape {shape}, which looks like a single "
+                "clip in colour: pass [clip]."
+            )
+        X = check_clips(
+            self,
+            X,
+            reset=reset,
+            ndim=kind.array_ndim,
+            dtype=kind.dtype,
+            axes=f"(n_clips, {kind.axes[1:]}",
+            same_shape=self._keeps_shape,
+        )
+        if not X.size:
+            raise ValueError(
+                f"{type(self).__name__} expected clips, got an empty array of shape {X.shape}."
+            )
+        return X
+
+    def _table(self, column: NDArray[Any]) -> NDArray[Any]:
+        if self.takes == "clips":
+            column = one_column(column, "clips")
+        return column.reshape(len(column), -1)
+
+    def _transform_column(self, table: NDArray[Any]) -> NDArray[Any]:
+        rows = [
+            [self._run(check_clip(self, cell, row), row) for cell in cells]
+            for row, cells in enumerate(table)
+        ]
+        if not self.ragged:
+            return self._stacked([self._side_by_side(results) for results in rows])
+        if table.shape[1] == 1 and not isinstance(rows[0][0], list):
+            return object_array([results[0] for results in rows])
+        # A list of arrays is further columns of the clip.
+        return np.stack(
+            [
+                object_array([a for r in results for a in (r if isinstance(r, list) else [r])])
+                for results in rows
+            ]
+        )
+
+    def _run(self, clip: Any, row: int) -> Any:
+        """Transform one clip, and name the row in what goes wrong."""
+        try:
+            result = self.transform_clip(clip)
+        except MediaError:  # names the clip already
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"{type(self).__name__} cannot use the clip in row {row + first_row()}: {error}"
+            ) from error
+        except Exception as error:
+            error.add_note(f"In {type(self).__name__}, row {row + first_row()}.")
+            raise
+        is_columns = self.ragged and isinstance(result, list) and _are_arrays(result)
+        return result if is_columns else np.asarray(result)
+
+    def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
+        """Transform a clip of an array; each channel of a waveform, which stay the last axes."""
+        if self.takes != "waveforms" or clip.ndim == 1:
+            return _end_to_end(self._run(clip, row))
+        channels = clip.reshape(len(clip), -1).T
+        results = [_end_to_end(self._run(np.ascontiguousarray(c), row)) for c in channels]
+        return np.stack(results, axis=-1).reshape(*results[0].shape, *clip.shape[1:])
+
+    def _side_by_side(self, results: list[NDArray[Any]]) -> NDArray[Any]:
+        """Put what the columns of a clip turn into side by side, on the last axis."""
+        return results[0] if len(results) == 1 else np.concatenate(results, axis=-1)
+
+    def _stacked(self, results: list[NDArray[Any]]) -> NDArray[Any]:
+        """Stack the clips' results, or keep those with lengths of their own apart."""
+        for row, result in enumerate(results):
+            if result.shape == results[0].shape:
+                continue
+            if self.ragged:
+                return object_array(results)
+            raise ValueError(
+                f"{type(self).__name__} turns clips into different shapes: the one in row "
+                f"{first_row()} into {results[0].shape}, the one in row {row + first_row()} into "
+                f"{result.shape}. Bring the clips to one shape first, for example with "
+                "VideoLoader(size=(height, width)) or BSplineProjector; a stage whose results "
+                "have lengths of their own declares `ragged = True`."
+            )
+        return np.stack(results)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = self.takes == "clips"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _are_arrays(items: list[Any]) -> bool:
+    return bool(items) and all(isinstance(item, np.ndarray) for item in items)
+
+
+def _end_to_end(result: Any) -> NDArray[Any]:
+    return np.concatenate(result) if isinstance(result, list) else result

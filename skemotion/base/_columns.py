@@ -1,0 +1,194 @@
+"""Columns of clips: what is one, and what stands in its cells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..io import clip_name
+
+_SOURCE = (str, bytes, bytearray, memoryview, os.PathLike)
+
+
+def clip_column(X: Any) -> NDArray[Any] | None:
+    """Return X as an object array of clips, or None where X is plain numbers.
+
+    A column of clips is a 1-d sequence of paths, addresses, bytes, file objects, arrays or
+    ``(rate, waveform)`` pairs, some of which may be missing. Arrays may also stand in a 2-d table,
+    one column per variant of a clip. Every cell is looked at, so that what X is depends neither on
+    the first cell nor on the order of rows. A list of arrays is a column of clips even where the
+    arrays happen to be equally long, so that what a clip turns into does not depend on its
+    neighbours.
+
+    Parameters
+    ----------
+    X : Any
+        What a stage was given.
+
+    Returns
+    -------
+    ndarray of object, shape (n_clips,) or (n_clips, n_variants), or None
+
+    Raises
+    ------
+    ValueError
+        If X is a single clip.
+    """
+    if isinstance(X, _SOURCE) or hasattr(X, "read"):
+        raise ValueError(
+            f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
+        )
+    if isinstance(X, list | tuple):
+        X = object_array(X)
+    elif hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    if not isinstance(X, np.ndarray) or not X.size:
+        return None
+    if X.dtype.kind in "US":
+        X = X.astype(object)
+    if X.dtype != object or X.ndim > 2:
+        return None
+    # One number or row of numbers too many, and the other cells still say that these are clips.
+    if not any(map(_is_clip, X.flat)) and not (X.ndim == 1 and all(map(is_missing, X.flat))):
+        return None
+    return _in_memory(X)
+
+
+def clip_table(X: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """Return X as a table with a column of clips for each name.
+
+    Parameters
+    ----------
+    X : DataFrame, column of clips, or a single clip
+        A table is returned as it is, as pandas' if it is another's. Of anything else, each clip
+        goes into every column: one file may have both picture and sound.
+    columns : sequence of str
+        Names of the columns of clips.
+
+    Returns
+    -------
+    table : DataFrame
+
+    Raises
+    ------
+    ValueError
+        If X is no clip, column of clips or table with one of these columns.
+
+    Examples
+    --------
+    >>> from skemotion.base import clip_table
+    >>> clip_table(["a.mp4", "b.mp4"], ["video", "audio"])
+       video  audio
+    0  a.mp4  a.mp4
+    1  b.mp4  b.mp4
+    """
+    names = " and ".join(map(repr, columns))
+    example = ", ".join(f"{name!r}: [...]" for name in columns)
+    if hasattr(X, "columns"):
+        if not set(columns) & set(X.columns):
+            raise ValueError(
+                f"Expected a table with a column {names}, found the columns {list(X.columns)}. "
+                f"Rename them, or pass pandas.DataFrame({{{example}}})."
+            )
+        if isinstance(X, pd.DataFrame):
+            return X
+        return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
+    index = X.index if isinstance(X, pd.Series) else None
+    if isinstance(X, _SOURCE) or hasattr(X, "read"):
+        X = [X]
+    column = clip_column(X)
+    if column is None or (column.ndim == 2 and column.shape[1] != 1):
+        found = f"an array of shape {np.shape(X)}" if hasattr(X, "shape") else type(X).__name__
+        raise ValueError(
+            f"Expected clips, found {found}. Pass pandas.DataFrame({{{example}}}), or a list of "
+            "paths."
+        )
+    return pd.DataFrame(
+        {name: pd.Series(column.ravel(), dtype=object) for name in columns}
+    ).set_axis(range(len(column)) if index is None else index, axis=0)
+
+
+def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
+    """Return a column, or a table of one column, as a 1-d array; refuse a wider table."""
+    if column.ndim == 2 and column.shape[1] > 1:
+        raise ValueError(
+            f"Expected one column of {content}, got {column.shape[1]}: select one of them, "
+            'for example with ColumnTransformer([("video", loader, "video")]).'
+        )
+    return column.ravel()
+
+
+def is_missing(clip: Any) -> bool:
+    """Tell whether a cell of a column of clips is empty (None, NaN, NA or NaT)."""
+    return (
+        clip is None
+        or clip is pd.NA
+        or clip is pd.NaT
+        or (isinstance(clip, float | np.floating) and bool(np.isnan(clip)))
+    )
+
+
+def object_array(items: Sequence[Any]) -> NDArray[Any]:
+    """Put items into a 1-d object array, whatever they are (NumPy would stack equal arrays)."""
+    column = np.empty(len(items), dtype=object)
+    for row, item in enumerate(items):
+        column[row] = item
+    return column
+
+
+def is_sound(clip: Any) -> bool:
+    """Tell whether a cell is a ``(rate, waveform)`` pair."""
+    return (
+        isinstance(clip, tuple | list)
+        and len(clip) == 2
+        and isinstance(clip[0], Real)
+        and isinstance(clip[1], np.ndarray)
+    )
+
+
+def _is_clip(cell: Any) -> bool:
+    return (
+        isinstance(cell, _SOURCE)
+        or (isinstance(cell, np.ndarray) and cell.ndim > 0)
+        or hasattr(cell, "read")
+        or is_sound(cell)
+        or _is_stack(cell)
+    )
+
+
+def _is_stack(cell: Any) -> bool:
+    """Tell whether a cell is a list of pictures."""
+    return (
+        isinstance(cell, list | tuple)
+        and bool(cell)
+        and all(isinstance(picture, np.ndarray) and picture.ndim in (2, 3) for picture in cell)
+    )
+
+
+def _in_memory(column: NDArray[Any]) -> NDArray[Any]:
+    """Turn other buffers and files into bytes, which are hashed, pickled and told apart as one."""
+    cells = [_plain(cell) for cell in column.flat]
+    if all(new is old for new, old in zip(cells, column.flat, strict=True)):
+        return column
+    return object_array(cells).reshape(column.shape)
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, bytearray | memoryview):
+        return bytes(cell)
+    if hasattr(cell, "read"):
+        # Read before, as in fit, it stands at its end.
+        if cell.seekable():
+            cell.seek(0)
+        return cell.read()
+    if is_sound(cell):
+        return (cell[0], cell[1])
+    if _is_stack(cell) and len({picture.shape for picture in cell}) == 1:
+        return np.stack(cell)
+    return cell

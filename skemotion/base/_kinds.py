@@ -1,0 +1,114 @@
+"""The kinds of clips that stages take, and the check of a cell of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..io import MediaError
+from ._checks import FLOATS, check_cell
+from ._columns import is_missing, is_sound
+
+
+class Kind(NamedTuple):
+    """What a stage takes."""
+
+    ndim: tuple[int, ...] | None  # of a clip in a column; None for any
+    array_ndim: tuple[int, ...] | None  # of an array of clips
+    axes: str
+    maker: str  # what gives such clips
+    dtype: tuple[DTypeLike, ...] = FLOATS
+
+
+_FRAMES = (*FLOATS, np.uint8)
+KINDS = {
+    "arrays": Kind(None, None, "(...)", "another stage", _FRAMES),
+    "frames": Kind((3, 4), (4, 5), "(n_frames, height, width[, channel])", "VideoLoader", _FRAMES),
+    # Further axes of an array are channels of the waveform, and further curves.
+    "waveforms": Kind((1,), None, "(n_samples,)", "AudioLoader"),
+    # As files hold it, for a stage that opens clips.
+    "sound": Kind(
+        (1, 2),
+        None,
+        "(n_samples[, n_channels])",
+        "AudioLoader",
+        (*FLOATS, np.int16, np.int32, np.uint8),
+    ),
+    "trajectories": Kind((1, 2), None, "(n_points, n_features)", "AudioFeatures"),
+    "landmarks": Kind((3,), (4,), "(n_frames, n_points, 2 or 3)", "LandmarkLoader"),
+}
+
+
+def check_clip(stage: Any, cell: Any, row: int) -> Any:
+    """Check what stands in a column of clips against what a stage takes.
+
+    Parameters
+    ----------
+    stage : ClipTransformer
+        The stage.
+    cell : Any
+        What stands there.
+    row : int
+        Where, counted from `first_row`.
+
+    Returns
+    -------
+    clip : ndarray, or the cell itself where the stage opens clips
+
+    Raises
+    ------
+    MediaError, ValueError
+        If it is not what the stage takes; the message names the row.
+    """
+    row += first_row()
+    if stage.takes == "clips":
+        return _check_source(cell, row)
+    kind = KINDS[stage.takes]
+    if (
+        np.uint8 in kind.dtype
+        and getattr(cell, "dtype", None) == np.uint8
+        and (kind.ndim is None or cell.ndim in kind.ndim)
+        and cell.size
+    ):
+        return cell  # which would be made floats, eight times as large
+    expected = f"{stage.takes} of shape {kind.axes}, such as {kind.maker} makes"
+    clip: NDArray[Any] = check_cell(stage, cell, row, ndim=kind.ndim, expected=expected)
+    return clip[:, np.newaxis] if stage.takes == "trajectories" and clip.ndim == 1 else clip
+
+
+def _check_source(cell: Any, row: int) -> Any:
+    """Refuse what cannot be opened, by its row."""
+    if is_missing(cell):
+        raise MediaError(f"row {row}: expected a clip, found an empty cell. Add the clip's path.")
+    if isinstance(cell, str | os.PathLike) and not os.fspath(cell):
+        raise MediaError(f"row {row}: expected a clip, found an empty path. Add the clip's path.")
+    if isinstance(cell, str | bytes | os.PathLike | np.ndarray) or is_sound(cell):
+        return cell
+    raise MediaError(
+        f"row {row}: expected a path, an address, bytes, an array or a (rate, waveform) pair, "
+        f"found {cell!r} of type {type(cell).__name__}."
+    )
+
+
+_first_row: ContextVar[int] = ContextVar("_first_row", default=0)
+
+
+def first_row() -> int:
+    """Give the number, in the caller's table, of the first row that stages are given here."""
+    return _first_row.get()
+
+
+@contextmanager
+def rows_from(row: int) -> Iterator[None]:
+    """Let errors inside count rows from here, as where clips are sent through one by one."""
+    token = _first_row.set(row)
+    try:
+        yield
+    finally:
+        _first_row.reset(token)

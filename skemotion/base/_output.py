@@ -1,0 +1,40 @@
+"""What `set_output` does to the results of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from sklearn.utils._set_output import _wrap_data_with_container
+
+
+class TableOutputMixin:
+    """Let `set_output` frame an estimator's 2-d numbers and leave all else arrays.
+
+    scikit-learn would try to make a DataFrame of every result, which fails for more than two axes,
+    and with it every pipeline that asks for pandas at its end. Objects, such as waveforms in one
+    column per variant, are on their way to the next stage. A subclass that overrides ``transform``
+    keeps this.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Without keys, scikit-learn does not wrap the methods as well.
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        cls._sklearn_auto_wrap_output_keys = {"transform"}  # type: ignore[attr-defined]
+        for name in ("transform", "fit_transform"):
+            if name in vars(cls):
+                setattr(cls, name, _framing(vars(cls)[name]))
+
+
+def _framing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def framed(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, X, *args, **kwargs)
+        # What `fit_transform` gets from `transform` may be framed already.
+        if not isinstance(result, np.ndarray) or result.ndim != 2 or result.dtype == object:
+            return result
+        return _wrap_data_with_container("transform", result, X, self)
+
+    return framed

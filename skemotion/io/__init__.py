@@ -1,0 +1,32 @@
+"""Opening and decoding clips: addresses, media, limits and errors."""
+
+from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
+from ._errors import MediaError, beyond_limit, clip_name
+from ._limits import Limits, enforced, limits, limits_in_force
+from ._media import (
+    Source,
+    check_pixels,
+    decoding_threads,
+    identity,
+    open_stream,
+)
+
+__all__ = [
+    "UNREADABLE",
+    "Limits",
+    "MediaError",
+    "Source",
+    "beyond_limit",
+    "check_allowed",
+    "check_pixels",
+    "clip_name",
+    "decoding_threads",
+    "enforced",
+    "fetch",
+    "identity",
+    "limits",
+    "limits_in_force",
+    "local_path",
+    "open_file",
+    "open_stream",
+]
