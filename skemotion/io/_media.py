@@ -167,8 +167,8 @@ def identity(source: Any) -> tuple[str, ...]:
     Returns
     -------
     identity : tuple of str
-        A file's path, size and time of change; that of the archive for a member of one; what the
-        server tells of a remote file; the content of bytes and arrays.
+        A file's path, size, inode and times of change; those of the archive for a member of one;
+        what the server says of a remote file; the content of bytes and arrays.
 
     Raises
     ------
@@ -193,6 +193,9 @@ def identity(source: Any) -> tuple[str, ...]:
                 str(Path(file).absolute()),
                 str(status.st_size),
                 str(status.st_mtime_ns),
+                # Another file under the same name may have the same size and time of change.
+                str(status.st_ino),
+                str(status.st_ctime_ns),
             )
         system, inner = fsspec.core.url_to_fs(path)
         return ("remote", path, system.ukey(inner))
