@@ -22,9 +22,23 @@ from skemotion.classification import (
     TrajectoryCNNClassifier,
     TrajectoryRNNClassifier,
 )
-from skemotion.decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
+from skemotion.decomposition import (
+    BSplineProjector,
+    MiniRocket,
+    MultiRocket,
+    PartialTucker,
+    TrajectoryStatistics,
+)
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader
+from skemotion.video import (
+    HOG3D,
+    FaceCrop,
+    FaceMeasures,
+    FrameHOG,
+    LandmarkLoader,
+    ONNXBackbone,
+    VideoLoader,
+)
 
 FOLDER = TemporaryDirectory()
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
@@ -44,12 +58,16 @@ STAGES = [
     FrameHOG(),
     FaceCrop(),
     ONNXBackbone(NETWORK),
+    LandmarkLoader(),
+    FaceMeasures(pose=True),
     AudioLoader(),
     AudioAugmenter(),
     AudioFeatures(),
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
+    MiniRocket(200, n_points=20),
+    MultiRocket(84, n_points=20),
     ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())]),
 ]
 
@@ -89,6 +107,18 @@ class LiftedONNXBackbone(_Lift, ONNXBackbone):
     pass
 
 
+class LiftedLandmarkLoader(_Lift, LandmarkLoader):
+    pass
+
+
+class LiftedFaceMeasures(_Lift, FaceMeasures):
+    """Sends a table's rows as faces of two frames, of which the row moves some points."""
+
+    @staticmethod
+    def _lift(X):
+        return np.stack([np.repeat(FaceMeasures().lift_row(row), 2, axis=0) for row in X])
+
+
 class LiftedAudioLoader(_Lift, AudioLoader):
     pass
 
@@ -110,6 +140,14 @@ class LiftedTrajectoryStatistics(_Lift, TrajectoryStatistics):
 
 
 class LiftedPartialTucker(_Lift, PartialTucker):
+    pass
+
+
+class LiftedMiniRocket(_Lift, MiniRocket):
+    pass
+
+
+class LiftedMultiRocket(_Lift, MultiRocket):
     pass
 
 
@@ -275,7 +313,7 @@ def test_whole_suite(estimator):
         except unittest.SkipTest as skip:
             pytest.fail(f"{name} was skipped: {skip}")
         ran.append(name)
-    learns = isinstance(estimator, PartialTucker)
+    learns = isinstance(estimator, PartialTucker | MiniRocket | MultiRocket)
     assert set(ran) == (LEARNING if learns else STATELESS)
     # Pickling and the general check are each yielded twice.
     assert len(ran) == (47 if learns else 46)

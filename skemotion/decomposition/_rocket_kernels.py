@@ -50,7 +50,7 @@ def fit_kernels(
     -------
     kernels : RocketKernels
     """
-    n_clips, n_channels, n_points = series.shape
+    _, n_channels, n_points = series.shape
     dilations, n_biases = spread_dilations(n_points, max(n_kernels // len(PLACES), 1))
     n_pairs = len(PLACES) * len(dilations)
     exponent = np.log2(min(n_channels, _MOST_CHANNELS) + 1)
