@@ -113,11 +113,12 @@ class LiftedLandmarkLoader(_Lift, LandmarkLoader):
 
 
 class LiftedFaceMeasures(_Lift, FaceMeasures):
-    """Sends a table's rows as faces of two frames, of which the row moves some points."""
+    """Sends a table's rows as faces of `n_features` frames, in which the jaw moves."""
 
     @staticmethod
     def _lift(X):
-        return np.stack([np.repeat(FaceMeasures().lift_row(row), 2, axis=0) for row in X])
+        face = FaceMeasures().lift_row(np.empty(0, X.dtype))
+        return face + X[:, :, np.newaxis, np.newaxis] * (np.arange(68) < 17)[:, np.newaxis]
 
 
 class LiftedAudioLoader(_Lift, AudioLoader):

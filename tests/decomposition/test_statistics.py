@@ -160,5 +160,5 @@ def test_refuses_other_curves_than_at_fit():
 @pytest.mark.parametrize("statistics", [(), ("median",), ("p101",), ("p-5",), (50,), ("p9.5",)])
 def test_refuses_statistics(statistics):
     for call in (TrajectoryStatistics(statistics).fit, TrajectoryStatistics(statistics).transform):
-        with pytest.raises(ValueError, match="some of mean, .* slope, velocity_.*, and percentiles"):
+        with pytest.raises(ValueError, match=r"some of mean, .* and percentiles"):
             call([np.zeros(5)])
