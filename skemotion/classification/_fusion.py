@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
 )
 
 from .. import MediaError
-from .._tables import as_table, column_names, speaker_codes
+from ..base import as_table, column_names, speaker_codes
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
 from ._composition import BranchComposition, Branches
