@@ -8,7 +8,7 @@ import skemotion
 
 # Installed with an extra or for the tests, or slow to import and seldom needed.
 HEAVY = {
-    "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime", "polars", "pooch",
+    "ai_edge_litert", "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime", "polars", "pooch",
     "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
 }  # fmt: skip
 EVERYTHING = (
