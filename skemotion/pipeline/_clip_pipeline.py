@@ -20,8 +20,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from tqdm.auto import tqdm
 
 from .._threads import one_blas_thread
-from ..base import TableOutputMixin, clip_column
-from ..io import clip_name
+from ..base import TableOutputMixin, clip_column, rows_from
+from ..io import MediaError, clip_name
 from ._cache import ClipCache
 from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
 from ._stacking import emptied, stack
@@ -133,9 +133,13 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         self : ClipPipeline
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
-        steps[0][1].fit(X)
-        X = _rows(X)
-        self._fit_following(steps, X)
+        rows = _rows(X)
+        is_column = clip_column(X) is not None
+        if not is_column:
+            steps[0][1].fit(X)
+        row = self._fit_following(steps, rows)
+        if is_column:  # whose first clips may be unusable
+            self._fit_first(steps[0], _safe_indexing(rows, [row]), _row_name(rows, row), row)
         self.steps_ = steps
         self.errors_: list[ClipError] = []
         return self
@@ -263,8 +267,21 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
 
-    def _fit_following(self, steps: list[Step], X: Any) -> None:
-        """Fit all steps but the first on what the steps before make of the first usable clip."""
+    def _fit_first(self, step: Step, batch: Any, name: str, row: int) -> None:
+        """Fit the first step on a clip, whose name and row go into its errors."""
+        try:
+            with rows_from(row):
+                step[1].fit(batch)
+        except MediaError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
+
+    def _fit_following(self, steps: list[Step], X: Any) -> int:
+        """Fit all steps but the first on what those before make of the first usable clip.
+
+        Returns its row.
+        """
         n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
         job = Job.of(steps, self._cache(), n_jobs)
         if self.on_error == "raise":  # nothing follows the last step
@@ -282,6 +299,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             step.fit(result)
         if self.on_error == "nan":
             self._example = emptied(results[-1])
+        return row
 
     def _cache(self) -> ClipCache | None:
         return None if self.memory is None else ClipCache(self.memory)
