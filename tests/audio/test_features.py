@@ -1,4 +1,5 @@
 import io
+import re
 import zipfile
 
 import librosa
@@ -13,7 +14,7 @@ from skemotion.audio import AudioAugmenter, AudioFeatures, audio_features, augme
 from skemotion.audio._descriptors import derivative, estimate_tuning
 from skemotion.audio._pitch import track_pitch
 from skemotion.audio._spectrum import cut_frames, magnitude_spectrum
-from skemotion.decomposition import BSplineProjector, project
+from skemotion.decomposition import BSplineProjector, bspline_project
 
 WIDTHS = {
     "mfcc": 13,
@@ -260,7 +261,7 @@ def test_names_compose_in_the_order_of_the_values():
     names = list(chain.get_feature_names_out())
     assert len(set(names)) == coefficients[0].size
     variant = augment(clips[1])[1]
-    column = project(audio_features(variant))[7, 3]
+    column = bspline_project(audio_features(variant))[7, 3]
     assert coefficients[1].ravel()[names.index("mfcc03_spline07_pitch+4")] == column
 
 
@@ -290,6 +291,17 @@ def test_only_tables_are_framed():
 def test_says_which_row_is_no_waveform(bad, found):
     with pytest.raises(ValueError, match=f"such as AudioLoader makes; found .*{found}"):
         AudioFeatures().transform([np.zeros(5), bad])
+
+
+@pytest.mark.parametrize("features", [("rms",), ("mfcc", "contrast"), ("centroid", "flatness")])
+@pytest.mark.parametrize(("dtype", "peak"), [(np.float64, 1e308), (np.float32, 3e38)])
+def test_samples_whose_power_is_infinite_are_refused(features, dtype, peak):
+    clips = [np.ones(3000, dtype=dtype), np.array([0.1, -peak, 0.2], dtype=dtype)]
+    found = f"in row 1: expected samples of at most 1e+12, found {peak:.3g}"
+    with pytest.raises(ValueError, match=re.escape(found)):
+        AudioFeatures(features).transform(clips)
+    loud = AudioFeatures(features).transform([clips[0] * dtype(1e12)])[0]
+    assert np.isfinite(loud).all()
 
 
 @pytest.mark.parametrize(
