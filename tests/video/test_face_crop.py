@@ -129,9 +129,7 @@ def test_without_a_face_frames_are_taken_whole_or_refused(clip):
     wall = np.random.default_rng(0).integers(0, 256, (10, 90, 120), dtype=np.uint8)
     whole = FaceCrop(size=(90, 120)).transform([wall])
     np.testing.assert_array_equal(whole[0], wall)
-    with pytest.raises(
-        ValueError, match=r"row 1: .*90, 120\)>: .*found none.*scale=1.*whole"
-    ):
+    with pytest.raises(ValueError, match=r"row 1: .*90, 120\)>: .*found none.*scale=1.*whole"):
         FaceCrop(on_missing="raise").transform([clip, wall])
     with pytest.raises(ValueError, match=r"row 0: .*expected a face, found none.*whole"):
         ClipPipeline([("face", FaceCrop(on_missing="raise"))]).fit_transform([wall])
