@@ -1,11 +1,9 @@
-import io
 import re
-import zipfile
 
 import librosa
 import numpy as np
 import pytest
-import soundfile
+from helpers import speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
@@ -39,14 +37,6 @@ def voice(n=20_000, seed=0):
     harmonics = sum(np.sin(2 * np.pi * k * 173 * t * (1 + 0.1 * t)) / k for k in range(1, 30))
     loudness = np.clip(np.sin(5 * t), 0, None)
     return (0.1 * loudness * harmonics + 1e-4 * rng.standard_normal(n)).astype(np.float32)
-
-
-def speech(shared_data, n):
-    with zipfile.ZipFile(shared_data / "ravdess" / "Audio_Speech_Actors_01-12.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".wav"))
-        for name in names[:: len(names) // n][:n]:
-            samples, rate = soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")
-            yield librosa.resample(librosa.to_mono(samples.T), orig_sr=rate, target_sr=22050)
 
 
 def librosas(y, sr=22050, frame_length=2048, hop_length=512):

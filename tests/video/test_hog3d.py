@@ -1,11 +1,9 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from references.hog3d import cell_by_cell as reference
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
@@ -13,15 +11,6 @@ from skemotion.video import HOG3D, VideoLoader, hog3d
 
 pixels = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 13), st.integers(1, 15)))
 cells = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
-
-
-# The descriptor as it is defined, beside which the benchmark is timed too.
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-try:
-    from bench_hog3d import cell_by_cell as reference
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.mark.parametrize("n_bins", [2, 3, 4, 8, 9, 12])

@@ -1,4 +1,3 @@
-import io
 import shutil
 import zipfile
 
@@ -6,6 +5,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from helpers import encode_video
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import interp1d
@@ -19,16 +19,7 @@ WITHOUT_PICTURE = "sample1.mov"
 
 def encode(frames, pixel_format="yuv420p", codec="libx264", container="mp4"):
     """Encode grey or RGB frames without much loss."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=25, options={"crf": "1"})
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = pixel_format
-        for picture in frames:
-            form = "gray" if picture.ndim == 2 else "rgb24"
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=form)))
-        output.mux(stream.encode())
-    return file.getvalue()
+    return encode_video(frames, codec, container, pixel_format, codec_options={"crf": "1"})
 
 
 @pytest.fixture(scope="module")
