@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from skemotion.audio import speech_functionals
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from references.functionals import functionals as plain  # noqa: E402
+from references.functionals import functionals as plain
 
 RAVDESS = SHARED_DATA / "ravdess" / "Audio_Speech_Actors_01-12.zip"
 RATE = 16000

@@ -21,7 +21,7 @@ class TableOutputMixin:
 
     fit: Callable[..., Any]
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         """Fit to X and transform it.
 
         Parameters
@@ -30,6 +30,8 @@ class TableOutputMixin:
             As for `transform`.
         y : array-like of shape (n_clips,), default=None
             Ignored by stages that learn nothing from it.
+        **fit_params : Any
+            Passed to `fit`.
 
         Returns
         -------
@@ -37,11 +39,11 @@ class TableOutputMixin:
             As from `transform`.
         """
         # TransformerMixin's own would frame all results.
-        return self.fit(X, y).transform(X)
+        return self.fit(X, y, **fit_params).transform(X)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # Without keys, scikit-learn does not wrap the methods as well.
-        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # type: ignore[call-arg]
         cls._sklearn_auto_wrap_output_keys = {"transform"}  # type: ignore[attr-defined]
         for name in ("transform", "fit_transform"):
             if name in vars(cls):
