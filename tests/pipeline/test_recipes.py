@@ -39,7 +39,9 @@ def make_clip(mood, seed):
 def corpus():
     moods = np.array(["happy", "sad"] * 4)
     clips = [make_clip(mood, seed) for seed, mood in enumerate(moods)]
-    X = pd.DataFrame({"video": [clip[0] for clip in clips], "audio": [clip[1] for clip in clips]})
+    X = pd.DataFrame(
+        {"video": [clip[0] for clip in clips], "audio": [(22050, clip[1]) for clip in clips]}
+    )
     return X, moods, np.repeat([1, 2], 4)
 
 
@@ -217,7 +219,7 @@ def test_missing_clips_can_be_imputed(corpus):
     gaps.loc[3, "audio"] = None
     gaps.loc[[1, 6], "video"] = None
     model = quick("both", missing="impute")
-    with pytest.warns(UnusableClipWarning, match="missing"):
+    with pytest.warns(UnusableClipWarning, match="empty cell"):
         model.fit(gaps, y)
     # Where nothing is missing, it is the model that raises.
     np.testing.assert_array_equal(
@@ -231,5 +233,5 @@ def test_missing_clips_can_be_imputed(corpus):
         assert model.predict(gaps.loc[[3]])[0] == y[3]
     with pytest.warns(UnusableClipWarning):
         assert model.predict(pd.DataFrame({"video": [None], "audio": [None]})).shape == (1,)
-    with pytest.raises(MediaError, match="missing"):
+    with pytest.raises(MediaError, match="empty cell"):
         quick("both").fit(gaps, y)
