@@ -329,7 +329,7 @@ def test_what_cannot_work_is_refused_before_the_work():
     with pytest.raises(ValueError, match="at least two speakers, found one"):
         refused(X[:6], y[:6], groups[:6])
     for wrong in ("actor-disjoint", ("speaker-dependent", "actor-disjoint")):
-        with pytest.raises(ValueError, match="got 'actor-disjoint'. Other splits are given as cv"):
+        with pytest.raises(ValueError, match=r"got 'actor-disjoint'\. Other splits are given"):
             refused(X, y, groups, protocol=wrong)
     with pytest.raises(ValueError, match="protocol must be one of"):
         refused(X, y, groups, protocol=())
