@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -142,7 +142,7 @@ def object_array(items: Sequence[Any]) -> NDArray[Any]:
     return column
 
 
-def is_sound(clip: Any) -> bool:
+def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
     """Tell whether a cell is a ``(rate, waveform)`` pair."""
     return (
         isinstance(clip, tuple | list)

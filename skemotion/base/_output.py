@@ -21,7 +21,7 @@ class TableOutputMixin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # Without keys, scikit-learn does not wrap the methods as well.
-        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # type: ignore[call-arg]
         cls._sklearn_auto_wrap_output_keys = {"transform"}  # type: ignore[attr-defined]
         for name in ("transform", "fit_transform"):
             if name in vars(cls):

@@ -30,7 +30,7 @@ from sklearn.model_selection import (
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
-from ..audio import AudioAugmenter, AudioFeatures, AudioLoader
+from ..audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
 from ..classification import FrameVotingClassifier, TrajectoryCNNClassifier, TrajectoryRNNClassifier
 from ..decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from ..model_selection import WithinGroupShuffleSplit
@@ -72,6 +72,7 @@ _STAGES = (
     AudioLoader,
     AudioAugmenter,
     AudioFeatures,
+    SpeechFunctionals,
     BSplineProjector,
     TrajectoryStatistics,
     PartialTucker,

@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import Any, Self
 
 import joblib
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.pipeline import Pipeline

@@ -10,8 +10,8 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 
 from ..base import model_parts
-from ._cache import step_identity
 from ._clip_pipeline import ClipPipeline
+from ._step_identity import step_identity
 
 
 class _TemporaryFolder(str):

@@ -232,7 +232,9 @@ def _tolerated(model: Any, X: Any, settings: _Settings) -> _Errors:
     if names:
         X = clip_table(X, names)
         X = X.reindex(columns=dict.fromkeys([*X.columns, *names]))
-    return _in_all([_failures(branch, _select(X, columns), settings) for branch, columns in branches])
+    return _in_all(
+        [_failures(branch, _select(X, columns), settings) for branch, columns in branches]
+    )
 
 
 def _select(X: Any, columns: Any) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer, check_cell, is_sound
-from ..io import MediaError, Source
+from ..io import MediaError
 from ._decoding import decode_clip, shrink_clip
 
 
@@ -97,7 +97,7 @@ class VideoLoader(ClipTransformer):
         """Whether clips keep lengths of their own."""
         return self.stride is not None
 
-    def transform_clip(self, clip: Source | NDArray[Any]) -> NDArray[Any]:
+    def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Load one clip.
 
         Parameters
