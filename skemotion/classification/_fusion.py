@@ -24,10 +24,11 @@ from sklearn.utils.validation import (
 
 from .. import MediaError
 from .._tables import as_table, column_names, speaker_codes
+from ..base import group_params
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
 from ._composition import BranchComposition, Branches
-from ._temperature import fit_calibrated, group_params, product_of_experts
+from ._temperature import fit_calibrated, product_of_experts
 
 
 class FusionClassifier(ClassifierMixin, BranchComposition):
@@ -126,6 +127,8 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         "speaker": [str, None],
     }
 
+    # For whoever looks for clips that cannot be used: one branch that can use a row is enough.
+    tolerates_missing_branches = True
     # Where scikit-learn routes metadata, speakers come without being asked for.
     __metadata_request__fit = {"groups": True}
 

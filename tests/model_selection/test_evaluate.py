@@ -1,4 +1,5 @@
 import functools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skemotion import MediaError
 from skemotion.base import ClipTransformer
+from skemotion.classification import FusionClassifier
 from skemotion.model_selection import PROTOCOLS, WithinGroupShuffleSplit, evaluate
-from skemotion.pipeline import ClipPipeline
+from skemotion.pipeline import ClipPipeline, UnusableClipWarning
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -351,3 +353,25 @@ def test_what_cannot_work_is_refused_before_the_work():
     with pytest.raises(ValueError, match="Split 0 of cv has no test clips"):
         refused(X, y, groups, cv=[(range(6), [])])
     assert evaluate(Spy(), X[:6], y[:6], groups[:6], protocol="speaker-dependent").n_groups == 1
+
+
+def test_a_fusion_leaves_out_clips_that_no_branch_can_use():
+    X, y, groups = rows(3, 6)
+    table = pd.DataFrame({name: [str(n).encode() for n in X[:, 0]] for name in ("face", "voice")})
+    table.loc[[2, 9], "face"] = b"bad"
+    table.loc[[9, 11], "voice"] = b"bad"
+    branches = [
+        (name, make_pipeline(ClipPipeline([("number", Numbers())], on_error="nan"),
+                             FunctionTransformer(_parity), LogisticRegression()), name)
+        for name in table
+    ]  # fmt: skip
+    fusion = FusionClassifier(branches, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusableClipWarning)
+        result = evaluate(fusion, table, y, groups, max_unusable=0.1)
+    assert [error.row for error in result.unusable] == [9]
+    assert result.accuracy == 1
+
+
+def _parity(X):
+    return X % 2
