@@ -27,13 +27,15 @@ def without_caches(model: BaseEstimator) -> Iterator[None]:
             estimator.memory = folder
 
 
-def set_caches(model: BaseEstimator, folder: str | os.PathLike[str] | None) -> None:
-    """Give every `ClipPipeline` in a model this cache, and everything else none."""
+def suit_here(
+    model: BaseEstimator, memory: str | os.PathLike[str] | None, n_jobs: int | None
+) -> None:
+    """Give every `ClipPipeline` in a model this cache and workers, and everything else no cache."""
     for estimator in estimators(model):
         if _has_cache(estimator):
             estimator.memory = None
         if isinstance(estimator, ClipPipeline):
-            estimator.memory = folder
+            estimator.set_params(memory=memory, n_jobs=n_jobs)
 
 
 def _has_cache(estimator: Any) -> bool:

@@ -16,7 +16,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._about import describe, other_versions
-from ._composition import set_caches, without_caches
+from ._composition import suit_here, without_caches
 from ._model_archive import (
     ABOUT,
     GIVE_A_MODEL,
@@ -100,6 +100,7 @@ def load_model(
     *,
     trusted: Sequence[str] = (),
     memory: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
 ) -> BaseEstimator:
     """Read a model that `save_model` wrote, unless it holds anything that is not trusted.
 
@@ -120,6 +121,9 @@ def load_model(
     memory : path-like, default=None
         Folder in which each `ClipPipeline` of the model keeps results. Folders that the file
         names are never used.
+    n_jobs : int, default=None
+        Clips that each `ClipPipeline` of the model works on at once; None means 1 unless in a
+        `joblib.parallel_config` context, -1 means one per core.
 
     Returns
     -------
@@ -167,7 +171,7 @@ def load_model(
             model = skops.io.load(file, trusted=known)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)
-    set_caches(model, memory)
+    suit_here(model, memory, n_jobs)
     if other:
         warnings.warn(
             f"{path} was saved with other versions: {'; '.join(other)}. Train it anew, or install "
