@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
+from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
 from skemotion.classification import (
     FrameVotingClassifier,
     TrajectoryCNNClassifier,
@@ -47,6 +47,7 @@ STAGES = [
     AudioLoader(),
     AudioAugmenter(),
     AudioFeatures(),
+    SpeechFunctionals(("mfcc", "timing")),  # of 4,340 columns, tables take long to check
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
@@ -98,6 +99,10 @@ class LiftedAudioAugmenter(_Lift, AudioAugmenter):
 
 
 class LiftedAudioFeatures(_Lift, AudioFeatures):
+    pass
+
+
+class LiftedSpeechFunctionals(_Lift, SpeechFunctionals):
     pass
 
 

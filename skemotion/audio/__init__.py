@@ -2,14 +2,19 @@
 
 from ._augmenter import AudioAugmenter, augment
 from ._features import AudioFeatures, audio_features
+from ._functionals import SpeechFunctionals
 from ._loader import AudioLoader
 from ._sampler import AudioAugmentationSampler
+from ._speech_functionals import functional_names, speech_functionals
 
 __all__ = [
     "AudioAugmentationSampler",
     "AudioAugmenter",
     "AudioFeatures",
     "AudioLoader",
+    "SpeechFunctionals",
     "audio_features",
     "augment",
+    "functional_names",
+    "speech_functionals",
 ]

@@ -85,9 +85,8 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
     blocks: list[NDArray[Any]] = []
     n_samples, rate, n_channels = 0, 0, 0
     with open_stream(source, "audio") as (container, stream):
-        # Only the sample format is converted here; mixing and resampling are left to the
-        # libraries that librosa uses, so that the values are the same. Interleaved, since PyAV
-        # crashes on separate channels where there are eight or more.
+        # For formats that NumPy does not read off. Interleaved, since PyAV crashes on separate
+        # channels where there are eight or more.
         to_float = av.AudioResampler(format="flt")
         for frame in container.decode(stream):
             if not rate:
@@ -104,15 +103,46 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
                 raise beyond_limit(name, "max_seconds", "more sound")
             if n_samples * np.float32().itemsize > limits.max_bytes:
                 raise beyond_limit(name, "max_bytes", "a longer waveform")
+            if frame.format.name in _FULL_SCALE and n_channels < _CRASHING_CHANNELS:
+                samples = frame.to_ndarray()
+                if not frame.format.is_planar:
+                    samples = samples.reshape(-1, n_channels).T
+                blocks.append(_mixed(samples, *_FULL_SCALE[frame.format.name]))
+                continue
             for part in to_float.resample(frame):
                 samples = part.to_ndarray().reshape(-1, n_channels)
-                blocks.append(np.ascontiguousarray(samples.T).mean(axis=0))
+                blocks.append(_mixed(samples.T, 0, 1))
     if not n_samples:
         raise MediaError(
             f"{name}: expected sound, found an audio stream without a single sample that can be "
             "decoded. Make or download the file again."
         )
     return np.concatenate(blocks), rate
+
+
+_CRASHING_CHANNELS = 8
+# Sample formats by FFmpeg's names: what is silence, and what full scale.
+_FULL_SCALE: dict[str, tuple[float, float]] = {
+    name + planar: scale
+    for planar in ("", "p")
+    for name, scale in {
+        "u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31), "flt": (0, 1), "dbl": (0, 1),
+    }.items()
+}  # fmt: skip
+
+
+def _mixed(channels: NDArray[Any], silence: float, full_scale: float) -> NDArray[np.float32]:
+    """Scale samples of shape (n_channels, n_samples) to [-1, 1), and average the channels.
+
+    Mixing and resampling are left to the libraries that librosa uses, so that the values are the
+    same.
+    """
+    samples = np.ascontiguousarray(channels, dtype=np.float32)
+    if silence:
+        samples -= np.float32(silence)
+    if full_scale != 1:
+        samples *= np.float32(1 / full_scale)
+    return samples[0] if len(samples) == 1 else samples.mean(axis=0)
 
 
 def _check_kind(name: str, rate: int, n_channels: int) -> None:

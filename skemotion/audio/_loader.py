@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from ..base import FLOATS, ClipTransformer, is_sound
+from ..base import ClipTransformer, is_sound
 from ..io import MediaError, Source, beyond_limit, clip_name, limits_in_force
 from ._decoding import check_samples, decode_waveform, resample
 

@@ -305,8 +305,12 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         except Exception as error:
             error.add_note(f"In {type(self).__name__}, row {row + first_row()}.")
             raise
-        is_columns = self.ragged and isinstance(result, list) and _are_arrays(result)
-        return result if is_columns else np.asarray(result)
+        if self.ragged and isinstance(result, list) and _are_arrays(result):
+            return result
+        result = np.asarray(result)
+        # Single precision stays what it is, also where NumPy computes in double.
+        is_single = getattr(clip, "dtype", None) == np.float32
+        return result.astype(np.float32) if is_single and result.dtype == np.float64 else result
 
     def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
         """Transform a clip of an array; each channel of a waveform, which stay the last axes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -70,9 +70,7 @@ def open_stream(
     try:
         with (
             _input(source, name) as file,
-            av.open(
-                file, "r", options={**_OPTIONS, **most}, metadata_errors="replace"
-            ) as container,
+            _open(file, {**_OPTIONS, **most}, kind) as container,
         ):
             stream = _main_stream(container, kind, name)
             _check_claims(container, stream, name, limits)
@@ -81,12 +79,39 @@ def open_stream(
                 stream.codec_context.thread_count = _n_threads.get() or joblib.cpu_count()
                 stream.codec_context.options = most
             yield container, stream
-    except av.FFmpegError as error:
+    except MediaError:
+        raise
+    # Besides FFmpeg's own errors, PyAV lets through what it stumbles over in a damaged file.
+    except (av.FFmpegError, *_STUMBLES) as error:
         or_large = ", or an enormous picture" if kind == "video" else ""
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(
             f"{name}: expected a readable {kind} file, found damaged or foreign data{or_large} "
-            f"({error.strerror or error}). Make or download the file again."
+            f"({reason}). Make or download the file again."
         ) from error
+
+
+_STUMBLES = (OSError, EOFError, IndexError, ValueError, OverflowError, MemoryError)
+# Enough to know a sound file by. FFmpeg's own default reads megabytes of plain samples, which
+# takes longer than all the rest.
+_PROBED_BYTES = 8192
+
+
+def _open(
+    file: IO[bytes], options: dict[str, str], kind: Literal["video", "audio"]
+) -> av.container.InputContainer:
+    """Open a container; sound after a first look, and a thorough one where that does not do."""
+    if kind == "audio":
+        start = file.tell()
+        probing = {**options, "probesize": str(_PROBED_BYTES)}
+        with suppress(av.FFmpegError, *_STUMBLES):
+            container = av.open(file, "r", options=probing, metadata_errors="replace")
+            found = container.streams.audio
+            if found and all(s.codec_context and s.codec_context.sample_rate for s in found):
+                return container
+            container.close()
+        file.seek(start)
+    return av.open(file, "r", options=options, metadata_errors="replace")
 
 
 def _main_stream(
@@ -167,8 +192,8 @@ def identity(source: Any) -> tuple[str, ...]:
     Returns
     -------
     identity : tuple of str
-        A file's path, size and time of change; that of the archive for a member of one; what the
-        server tells of a remote file; the content of bytes and arrays.
+        A file's path, size, inode and times of change; those of the archive for a member of one;
+        what the server says of a remote file; the content of bytes and arrays.
 
     Raises
     ------
@@ -193,6 +218,9 @@ def identity(source: Any) -> tuple[str, ...]:
                 str(Path(file).absolute()),
                 str(status.st_size),
                 str(status.st_mtime_ns),
+                # Another file under the same name may have the same size and time of change.
+                str(status.st_ino),
+                str(status.st_ctime_ns),
             )
         system, inner = fsspec.core.url_to_fs(path)
         return ("remote", path, system.ukey(inner))

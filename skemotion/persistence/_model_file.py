@@ -241,5 +241,3 @@ def _dump(model: BaseEstimator, part: Path, path: Path) -> None:
             "module that can be imported: no lambda, no function within a function, nothing of "
             "a script or notebook itself."
         ) from error
-
-

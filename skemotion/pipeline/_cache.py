@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import inspect
 import io
 import math
 import os
+import stat
+import time
 import uuid
-from functools import cache
-from importlib.metadata import version
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,29 @@ _DIGEST_BYTES = 16
 _SUFFIX = ".clip"
 _HEX = "[0-9a-f]" * 32  # a key, or the random part of a name
 _HEAD_BYTES = 4096  # more than the header of any array here
-# What decodes and computes: another version may give other numbers.
-_PACKAGES = ("av", "librosa", "numpy", "opencv-python-headless", "scipy", "soxr")
+_TABLE = "table"  # what the first array of an entry of several says
 
 
 class ClipCache:
     """Results of the stages of a `ClipPipeline` in a folder, one file per clip and stage.
 
-    An entry is found by the clip's identity (path, size and time of change; or its bytes), by the
-    steps so far with all their parameters, and by the code of those steps. Entries are written
-    under another name and then renamed, so that a killed run leaves none half-written, and carry
-    a checksum, so that a damaged or foreign one is made again. Any number of workers may share a
-    cache.
+    An entry is found by the clip's identity (path, size, inode and times of change; or its bytes),
+    by the steps so far with all their parameters, by the code of those steps, and by the versions
+    of the packages they compute with. Entries are written under another name and then renamed, so
+    that a killed run leaves none half-written, and carry a checksum, so that a damaged one is made
+    again. Any number of workers may share a cache. A folder that cannot be written to, as where
+    the disk is full, slows a run down and does not end it. Whoever may write to the folder decides
+    what results are: trust it as you trust the model.
 
     Parameters
     ----------
     folder : path-like
-        Made when the first entry is written.
+        On this machine; made when the first entry is written.
+
+    Raises
+    ------
+    ValueError
+        If the folder is an address of another machine.
 
     See Also
     --------
@@ -63,6 +70,11 @@ class ClipCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if "://" in os.fspath(folder):
+            raise ValueError(
+                f"{os.fspath(folder)}: expected a folder on this machine for a cache, got an "
+                "address. Mount it, and give the path."
+            )
         self.folder = Path(folder)
 
     @property
@@ -73,7 +85,7 @@ class ClipCache:
     @property
     def n_bytes(self) -> int:
         """Size of all entries in bytes."""
-        return sum(path.stat().st_size for path in self._entries())
+        return sum(size for _, size, _ in self._sizes())
 
     def __repr__(self) -> str:
         return f"ClipCache: {self.n_entries} entries, {self.n_bytes / 1e6:.1f} MB"
@@ -82,6 +94,36 @@ class ClipCache:
         """Remove every entry, and nothing else that may lie in the folder."""
         for path in self._entries(unfinished=True):
             path.unlink(missing_ok=True)
+
+    def prune(
+        self, *, max_bytes: int | None = None, older_than: float | None = None
+    ) -> tuple[int, int]:
+        """Remove entries by age, and then those written longest ago until the rest is small enough.
+
+        Parameters
+        ----------
+        max_bytes : int, default=None
+            Size that all entries may have together; None for any.
+        older_than : float, default=None
+            Age in seconds beyond which an entry goes; None for any.
+
+        Returns
+        -------
+        n_removed : int
+            Number of entries removed.
+        n_bytes_removed : int
+            Their size in bytes.
+        """
+        entries = sorted(self._sizes(), key=lambda entry: entry[2])
+        left = sum(size for _, size, _ in entries)
+        now, n_removed, n_bytes_removed = time.time(), 0, 0
+        for path, size, written in entries:
+            too_old = older_than is not None and now - written > older_than
+            if not too_old and (max_bytes is None or left <= max_bytes):
+                continue
+            path.unlink(missing_ok=True)
+            left, n_removed, n_bytes_removed = left - size, n_removed + 1, n_bytes_removed + size
+        return n_removed, n_bytes_removed
 
     def keys(self, clip: Any, identities: list[str]) -> list[str]:
         """Give the key of what each step makes of a clip.
@@ -119,15 +161,17 @@ class ClipCache:
         result : ndarray or None
             Numbers as a read-only memory map; a table of trajectories in memory.
         """
-        path = self._path(key)
         try:
-            content = np.memmap(path, dtype=np.uint8, mode="r")
-        except (FileNotFoundError, ValueError):  # none, or an empty file
+            content = _open(self._path(key))
+            if content is None:
+                return None
+            payload = content[:-_DIGEST_BYTES]
+            if content[-_DIGEST_BYTES:].tobytes() != _digest(key, payload):
+                return None
+            return _read(payload)
+        # What a foreign file may raise; it is made again, as a missing one is made.
+        except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
             return None
-        payload = content[:-_DIGEST_BYTES]
-        if content[-_DIGEST_BYTES:].tobytes() != _digest(key, payload):
-            return None
-        return _read(payload)
 
     def put(self, key: str, result: NDArray[Any]) -> None:
         """Write an entry, whole or not at all.
@@ -140,16 +184,44 @@ class ClipCache:
             Numbers, or an object array of arrays.
         """
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{key}.{uuid.uuid4().hex}.part")
-        payload = _write(result)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            payload = _write(result)
             with part.open("wb") as file:
                 file.write(payload)
                 file.write(_digest(key, payload))
             part.replace(path)
+        except OSError as error:
+            self._warn(error)
         finally:
-            part.unlink(missing_ok=True)
+            try:
+                part.unlink(missing_ok=True)
+            except OSError as error:
+                self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        """Report, once a process, that results are not kept."""
+        reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
+        if self.folder not in _unwritable:
+            _unwritable.add(self.folder)
+            warnings.warn(
+                f"{self.folder}: results cannot be kept in this cache ({reason}); going on without "
+                "it. Make room, or give another folder.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _sizes(self) -> list[tuple[Path, int, float]]:
+        """Give path, size and time of each entry, those of killed runs included."""
+        sizes = []
+        for path in self._entries(unfinished=True):
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # gone since, by another's hand
+                continue
+            sizes.append((path, status.st_size, status.st_mtime))
+        return sizes
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}{_SUFFIX}"
@@ -159,84 +231,18 @@ class ClipCache:
         return found + list(self.folder.glob(f"??/.{_HEX}.{_HEX}.part")) if unfinished else found
 
 
-def step_identity(step: Any) -> str:
-    """Hash what decides a step's result: its class, parameters, code, and what it says itself.
-
-    Parameters
-    ----------
-    step : transformer
-        A stage that needs no fit.
-
-    Returns
-    -------
-    identity : str
-    """
-    parameters = {name: _told(value) for name, value in step.get_params(deep=False).items()}
-    # A stage may depend on files besides, such as a network's.
-    more = step._identity() if hasattr(step, "_identity") else None
-    return str(joblib.hash((_definition(type(step)), parameters, more)))
+_unwritable: set[Path] = set()
 
 
-def _told(value: Any) -> Any:
-    """Put what a function or step does in place of its name, and leave values as they are."""
-    if isinstance(value, list | tuple):
-        return [_told(item) for item in value]
-    if callable(value):
-        return _definition(value)
-    return step_identity(value) if hasattr(value, "get_params") else value
-
-
-def _definition(definition: Any) -> list[Any]:
-    """Give what tells a class or function from any other."""
-    if not (inspect.isclass(definition) or inspect.isroutine(definition)):
-        raise _unreadable(definition)
-    told: list[Any] = [definition.__module__, definition.__qualname__]
-    if inspect.isclass(definition):
-        bases = [base for base in definition.__mro__ if base.__module__ != "builtins"]
-        return [*told, [_code(base) for base in bases]]
-    told.append(_code(definition))
-    if not inspect.isfunction(definition):
-        return [*told, _told(getattr(definition, "__self__", None))]
-    # Functions of one name may stand in one file, and one function may enclose several values.
-    values = list(inspect.getclosurevars(definition).nonlocals.values())
-    values += [*(definition.__defaults__ or ()), *(definition.__kwdefaults__ or {}).values()]
-    told.append(list(definition.__code__.co_positions()))
-    return [*told, [_told(value) for value in values if value is not definition]]
-
-
-@cache
-def _code(definition: Any) -> str:
-    """Hash the code behind a class or function."""
-    if str(definition.__module__).split(".")[0] == __package__.split(".")[0]:
-        return _own_code()
+def _open(path: Path) -> NDArray[np.uint8] | None:
+    """Map an entry's bytes; None where there is none, or something else than a file."""
     try:
-        source = Path(_file(definition)).read_bytes()
-    except (OSError, TypeError) as error:
-        raise _unreadable(definition) from error
-    return str(joblib.hash((source, definition.__qualname__)))
-
-
-def _file(definition: Any) -> str:
-    # To a worker, "__main__" is another file; methods still know where they were written.
-    if inspect.isclass(definition) and definition.__module__ == "__main__":
-        for method in vars(definition).values():
-            if inspect.isfunction(method):
-                return inspect.getfile(inspect.unwrap(method))
-    return inspect.getfile(definition)
-
-
-def _unreadable(definition: Any) -> ValueError:
-    return ValueError(
-        f"The code of {definition!r} cannot be read, so that a change of it would go "
-        "unnoticed: define it in a module, or run without memory."
-    )
-
-
-@cache
-def _own_code() -> str:
-    """Hash this package and what it computes with."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
-    return str(joblib.hash((sources, [version(name) for name in _PACKAGES])))
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
+        content: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+    except FileNotFoundError:
+        return None
+    return content
 
 
 def _digest(key: str, payload: Any) -> bytes:
@@ -250,21 +256,28 @@ def _write(result: NDArray[Any]) -> bytes:
     if result.dtype != object:
         np.save(file, np.ascontiguousarray(result), allow_pickle=False)
     else:
-        np.save(file, np.array(("table", *result.shape)), allow_pickle=False)
+        np.save(file, np.array((_TABLE, *result.shape)), allow_pickle=False)
         for cell in result.flat:
             np.save(file, np.ascontiguousarray(cell), allow_pickle=False)
     return file.getvalue()
 
 
-def _read(payload: NDArray[np.uint8]) -> NDArray[Any]:
+def _read(payload: NDArray[np.uint8]) -> NDArray[Any] | None:
     head = io.BytesIO(payload[:_HEAD_BYTES].tobytes())
     np.lib.format.read_magic(head)
-    shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
+    if fortran or dtype.kind not in "fiubcU":
+        return None
     if dtype.kind != "U":
-        start = head.tell()
-        return payload[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+        start, n_bytes = head.tell(), math.prod(shape) * dtype.itemsize
+        if start + n_bytes != len(payload):
+            return None
+        return payload[start:].view(dtype).reshape(shape)
     file = io.BytesIO(payload.tobytes())
-    _, *table_shape = np.load(file, allow_pickle=False).tolist()
+    first = np.load(file, allow_pickle=False)
+    if file.tell() == len(payload) and not (first.ndim == 1 and first[:1].tolist() == [_TABLE]):
+        return np.asarray(first)  # text itself
+    _, *table_shape = first.tolist()
     sides = [int(n) for n in table_shape]
     cells = [np.load(file, allow_pickle=False) for _ in range(math.prod(sides))]
     return object_array(cells).reshape(sides)

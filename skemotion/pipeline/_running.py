@@ -15,7 +15,8 @@ from sklearn.utils import _safe_indexing
 
 from ..base import clip_column, rows_from
 from ..io import Limits, MediaError, decoding_threads, enforced, limits_in_force
-from ._cache import ClipCache, step_identity
+from ._cache import ClipCache
+from ._step_identity import step_identity
 
 Step = tuple[str, Any]
 

@@ -206,11 +206,7 @@ def test_identity_of_files(clip, tmp_path, monkeypatch):
     other.write_bytes(clip.read_bytes())
     status = clip.stat()
     os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
-    later = tmp_path / "later.wav"
     assert identity(other) != first
-    clip.rename(later)
-    later.rename(clip)
-    assert identity(clip) == first
     os.utime(clip, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     touched = identity(clip)
     assert touched != first

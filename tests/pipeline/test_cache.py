@@ -1,3 +1,4 @@
+import errno
 import functools
 import importlib.util
 import os
@@ -21,7 +22,8 @@ from sklearn.preprocessing import FunctionTransformer
 from skemotion import MediaError
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
 from skemotion.decomposition import BSplineProjector, PartialTucker
-from skemotion.pipeline import ClipCache, ClipPipeline, _cache, _stacking
+from skemotion.io import identity
+from skemotion.pipeline import ClipCache, ClipPipeline, _cache, _stacking, _step_identity
 from skemotion.video import HOG3D, VideoLoader
 
 CELLS = [(5, 5, 6), (5, 10, 6), (10, 10, 12)]
@@ -101,7 +103,7 @@ def see(**parameters):
 
 def hear(n_steps, **parameters):
     steps = [
-        ("load", AudioLoader()),
+        ("load", AudioLoader(source_rate=22050)),
         ("augment", AudioAugmenter(pitch_steps=(), speed_rates=(2.0,))),
         ("features", AudioFeatures()),
         ("splines", BSplineProjector()),
@@ -251,7 +253,7 @@ def test_changed_parameters_count_from_their_step_on(folder):
 
 
 def keys_of(clip, steps):
-    return ClipCache("").keys(clip, [_cache.step_identity(step) for _, step in steps])
+    return ClipCache("").keys(clip, [_step_identity.step_identity(step) for _, step in steps])
 
 
 def test_names_of_steps_do_not_matter():
@@ -264,31 +266,37 @@ def test_names_of_steps_do_not_matter():
     assert not set(keys_of(clip + 1, see().steps)) & set(keys)
 
 
-def test_another_version_of_the_package_starts_anew(monkeypatch):
-    class_of_the_package, subclass = [("hog", HOG3D())], [("hog", Hog())]
-    clip = videos(1)[0]
-    keys = [keys_of(clip, steps) for steps in (class_of_the_package, subclass)]
-    monkeypatch.setattr(_cache, "_own_code", lambda: "another")
-    _cache._code.cache_clear()
-    others = [keys_of(clip, steps) for steps in (class_of_the_package, subclass)]
-    _cache._code.cache_clear()
-    assert all(one != other for one, other in zip(keys, others, strict=True))
+def identities():
+    """Give the keys of steps of three kinds, from code read anew."""
+    for cached in (_step_identity._code, _step_identity._versions):
+        cached.cache_clear()
+    return [
+        _step_identity.step_identity(s) for s in (HOG3D(), Hog(), AudioFeatures(), VideoLoader())
+    ]
 
 
-def test_own_code_is_the_files_and_the_packages(monkeypatch):
-    _cache._own_code.cache_clear()
-    now = _cache._own_code()
-    monkeypatch.setattr(_cache, "version", lambda name: "0" if name == "librosa" else "1")
-    _cache._own_code.cache_clear()
-    assert _cache._own_code() != now
-    monkeypatch.undo()
+def test_a_change_of_one_stage_leaves_the_entries_of_others(monkeypatch):
+    now = identities()
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda p: read(p) + b"#" * (p.name == "_hog3d.py"))
-    _cache._own_code.cache_clear()
-    assert _cache._own_code() != now
-    monkeypatch.undo()
-    _cache._own_code.cache_clear()
-    assert _cache._own_code() == now
+    # What stands in this module, as Hog does, may draw on all that it imports.
+    for changed, name in (([0, 1], "_hog3d.py"), ([1, 2], "_pitch.py"), ([], "_main.py")):
+        monkeypatch.setattr(Path, "read_bytes", lambda p, n=name: read(p) + b"#" * (p.name == n))
+        then = identities()
+        monkeypatch.undo()
+        assert [i for i in range(4) if now[i] != then[i]] == changed
+    assert identities() == now
+
+
+def test_other_versions_of_what_computes_start_anew(monkeypatch):
+    now = identities()
+    for package in ("numba", "librosa"):
+        monkeypatch.setattr(
+            _step_identity, "version", lambda name, other=package: str(name == other)
+        )
+        then = identities()
+        monkeypatch.undo()
+        assert not set(now) & set(then)
+    assert identities() == now
 
 
 FOREIGN = """
@@ -368,14 +376,68 @@ def test_scripts_that_change_are_run_again_in_workers_too(folder, tmp_path):
         assert run.stdout == f"{factor * 6.0}\n", run.stderr
 
 
-@pytest.mark.parametrize("kind", ["exec", "builtin", "partial", "wrapper"])
+def test_a_change_of_a_module_that_a_step_draws_on_is_noticed(folder, tmp_path, monkeypatch):
+    def write(name, source):
+        path = tmp_path / f"{name}.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        exec(compile(source, path, "exec"), vars(module))
+        return module
+
+    X = np.ones((2, 3))
+    for factor in (2, 3):
+        write("helping", f"def factor():\n    return {factor}\n")
+        module = write(
+            "steps", "from helping import factor\n\ndef f(X):\n    return factor() * X\n"
+        )
+        _step_identity._code.cache_clear()
+        step = FunctionTransformer(module.f)
+        got = ClipPipeline([("s", step)], memory=folder).transform(X)
+        np.testing.assert_array_equal(got, factor * X)
+
+
+def double(X):
+    return 2 * X
+
+
+def triple(X):
+    return 3 * X
+
+
+def apply(X, functions):
+    return functions["f"](X)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [np.log1p, np.expm1],
+        [functools.partial(np.add, 1), functools.partial(np.add, 2)],
+        [{"functions": {"f": double}}, {"functions": {"f": triple}}],
+    ],
+    ids=["ufunc", "partial", "dict"],
+)
+def test_functions_in_any_dress_are_told_apart(folder, steps):
+    X = np.arange(6.0).reshape(2, 3)
+    for _ in range(2):
+        for step in steps:
+            function = FunctionTransformer(
+                **({"func": apply, "kw_args": step} if isinstance(step, dict) else {"func": step})
+            )
+            got = ClipPipeline([("s", function)], memory=folder).transform(X)
+            np.testing.assert_array_equal(got, function.transform(X))
+    assert ClipCache(folder).n_entries == 2 * len(steps)
+
+
+@pytest.mark.parametrize("kind", ["exec", "builtin", "wrapper"])
 def test_code_that_cannot_be_read_is_refused(folder, kind):
     space = {}
     exec("def f(X): return X", space)
     function = {
         "exec": space["f"],
         "builtin": abs,
-        "partial": functools.partial(np.add, 1),
         "wrapper": functools.lru_cache(scaled),
     }[kind]
     pipeline = ClipPipeline([("f", FunctionTransformer(function))], memory=folder)
@@ -455,14 +517,91 @@ def test_killed_runs_are_taken_up(folder, tmp_path, monkeypatch):
     assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_failed_writes_leave_nothing(folder, monkeypatch):
+def test_a_full_disk_slows_a_run_and_does_not_end_it(folder, monkeypatch):
     def fail(*args):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        times(folder).transform(np.ones((2, 3)))
+    monkeypatch.setattr(_cache, "_unwritable", set())
+    with pytest.warns(RuntimeWarning, match=r"cache: .*the disk is full.*Make room") as warned:
+        got = times(folder, 3.0).transform(np.ones((2, 3)))
+    np.testing.assert_array_equal(got, np.full((2, 3), 3.0))
+    assert len(warned) == 1
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def spoil_with_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def spoil_with_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [spoil_with_pipe, spoil_with_folder])
+@pytest.mark.filterwarnings("ignore:.*results cannot be kept:RuntimeWarning")
+def test_what_is_no_file_is_no_entry(folder, spoil):
+    X = np.ones((1, 3))
+    times(folder, 3.0).transform(X)
+    [path] = entries(folder)
+    spoil(path)
+    np.testing.assert_array_equal(times(folder, 3.0).transform(X), 3 * X)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"0" * 200])
+def test_well_signed_nonsense_is_no_entry(folder, payload):
+    cache, key = ClipCache(folder), "a" * 32
+    cache.put(key, np.ones(3))
+    cache._path(key).write_bytes(payload + _cache._digest(key, payload))
+    assert cache.get(key) is None
+
+
+def test_text_survives(folder):
+    cache, text = ClipCache(folder), np.array([["calm", "angry"]])
+    cache.put("a" * 32, text)
+    assert_same(cache.get("a" * 32), text)
+
+
+def test_another_machine_is_no_folder():
+    with pytest.raises(ValueError, match=r"memory://cache: expected a folder on this machine"):
+        ClipCache("memory://cache")
+    with pytest.raises(ValueError, match=r"s3://bucket/cache: expected a folder"):
+        times("s3://bucket/cache").fit(np.ones((2, 3)))
+
+
+def test_prune_takes_the_oldest_first(folder):
+    cache = ClipCache(folder)
+    for age, key in enumerate("abcd"):
+        cache.put(key * 32, np.arange(10.0))
+        os.utime(cache._path(key * 32), (1e9 - age, 1e9 - age))
+    size = cache.n_bytes // 4
+    assert cache.prune() == (0, 0)
+    assert cache.prune(max_bytes=2 * size) == (2, 2 * size)
+    assert [path.name[0] for path in entries(folder)] == ["a", "b"]
+    cache.put("e" * 32, np.arange(10.0))
+    assert cache.prune(older_than=3600) == (2, 2 * size)
+    assert [path.name[0] for path in entries(folder)] == ["e"]
+
+
+def test_files_of_killed_runs_count_and_go(folder):
+    cache = ClipCache(folder)
+    part = folder / "aa" / f".{'a' * 32}.{'b' * 32}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    assert (cache.n_entries, cache.n_bytes) == (0, 4)
+    assert cache.prune(max_bytes=0) == (1, 4)
+
+
+def test_another_file_of_the_same_size_and_time_is_told(tmp_path):
+    path = tmp_path / "clip.wav"
+    identities = set()
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        os.utime(path, ns=(10**18, 10**18))
+        identities.add(identity(path))
+    assert len(identities) == 2
 
 
 def test_clear_takes_entries_and_nothing_else(folder):
