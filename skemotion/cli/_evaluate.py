@@ -60,7 +60,7 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
     for result in results:
         print(result, end="\n\n")
     seconds = time.perf_counter() - start
-    print(f"Evaluated in {seconds:.0f} s{work.left_out}.", flush=True)
+    print(f"Evaluated in {seconds:.0f} s.", flush=True)
     for result in results if out is not None else ():
         for kind, name in (("confusion", "png"), ("predictions", "csv"), ("metrics", "json")):
             path = out / f"{kind}-{result.protocol}.{name}"
