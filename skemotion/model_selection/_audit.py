@@ -239,7 +239,10 @@ def _file_keys(
     not_audited: dict[str, str],
 ) -> _Keys:
     clips = [
-        (row, table[name][row]) for row in used for name in CLIP_COLUMNS if _present(table, name, row)
+        (row, table[name][row])
+        for row in used
+        for name in CLIP_COLUMNS
+        if _present(table, name, row)
     ]
     places, unread = content_keys(
         os.fspath(clip) for _, clip in clips if isinstance(clip, str | os.PathLike)

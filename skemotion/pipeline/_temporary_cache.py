@@ -10,8 +10,8 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 
 from ..base import model_parts
-from ._step_identity import step_identity
 from ._clip_pipeline import ClipPipeline
+from ._step_identity import step_identity
 
 
 class _TemporaryFolder(str):
@@ -107,7 +107,7 @@ def clip_pipelines(model: Any) -> list[ClipPipeline]:
     -------
     pipelines : list of ClipPipeline
     """
-    return [part for part in model_parts(model) if isinstance(part, ClipPipeline)]
+    return [part for part in model_parts(model, skip_frozen=True) if isinstance(part, ClipPipeline)]
 
 
 def _is_known(pipeline: ClipPipeline) -> bool:

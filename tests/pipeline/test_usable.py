@@ -82,9 +82,7 @@ def test_all_branches_of_a_fusion():
                     ("none", "drop", "audio")])  # fmt: skip
     [error] = find_unusable(make_pipeline(fusion), table())
     assert error.row == 5
-    assert error.reason == (
-        "bad picture: expected a good clip.; bad sound: expected a good clip."
-    )
+    assert error.reason == ("bad picture: expected a good clip.; bad sound: expected a good clip.")
     # A column that is not there has no clip in any row.
     assert [e.row for e in find_unusable(fusion, table()[["video"]])] == [2, 5]
     assert [e.row for e in find_unusable(fusion, list(table()["video"]))] == [2, 5]
@@ -113,7 +111,9 @@ def test_fit_leaves_them_out():
 
 
 def test_too_many():
-    with pytest.raises(ValueError, match="3 of 8 clips cannot be used, and at most 25% may be") as e:
+    with pytest.raises(
+        ValueError, match="3 of 8 clips cannot be used, and at most 25% may be"
+    ) as e:
         fit_usable(make_pipeline(columns(), GaussianNB()), table(), Y, max_unusable=0.25)
     assert "row 2: bad video: expected a good clip." in str(e.value)
     with pytest.raises(ValueError, match="8 of 8 clips cannot be used. "):
