@@ -39,9 +39,11 @@ def run(options: argparse.Namespace) -> int:
     corpus = load_corpus(corpus_path)
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
     model_path = options.out / "model.skops"
-    with Work.on(corpus, modality="both", n_jobs=options.jobs, max_unusable=0.0) as work:
+    # The other recipe looks for faces that are not drawn.
+    recipe = {"modality": "both", "recipe": "reference"}
+    with Work.on(corpus, n_jobs=options.jobs, max_unusable=0.0, **recipe) as work:
         report(work, PROTOCOLS, options.out)
-        fit_and_save(work, model_path, corpus="synthetic", modality="both")
+        fit_and_save(work, model_path, corpus="synthetic", **recipe)
     clip = corpus.data["video"].iloc[0]
     print(f"\nTry it:\n  skemotion predict {model_path} {clip}")
     return 0

@@ -29,12 +29,30 @@ def corpus_options() -> argparse.ArgumentParser:
     parser.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
     parser.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
     parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
+    parser.add_argument("--recipe", choices=("functionals", "reference"), default="functionals",
+                        help="functionals of speech and measures of the face (default), or the "
+                        "pipeline of the published article")  # fmt: skip
+    parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
+                        help="what functionals make of the picture")  # fmt: skip
+    parser.add_argument("--speaker", metavar="COLUMN",
+                        help="scale each speaker's clips by that speaker's own; a field of the "
+                        "file names that says who speaks, such as actor")  # fmt: skip
     parser.add_argument("--max-unusable", type=_share, default=0.1, metavar="SHARE",
                         help="clips that cannot be used are left out, up to this share of all "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="FOLDER",
                         help="keep what is made of each clip there, for later runs")  # fmt: skip
     return parser
+
+
+def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Give what `make_emotion_pipeline` is to be asked for."""
+    return {
+        "modality": options.modality,
+        "recipe": options.recipe,
+        "picture": options.picture,
+        "speaker": options.speaker,
+    }
 
 
 def check_folder(folder: Path) -> None:

@@ -20,6 +20,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
     parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
+    parser.add_argument("--speaker", metavar="NAME",
+                        help="who speaks in all of these clips, for a model trained with "
+                        "--speaker: it then scales them by one another")  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -27,17 +30,24 @@ def run(options: argparse.Namespace) -> int:
     """Print a line per clip: its name, the emotion, and how probable that is."""
     import pandas as pd
 
-    from ..persistence import load_model
+    from ..persistence import load_model, read_model_info
     from ..pipeline import find_unusable
     from ._work import cache_folder, number_of_workers
 
     n_jobs = number_of_workers(options.jobs)
     n_failed = 0
+    training = read_model_info(options.model)["training"]
+    # A speaker's clips are looked at together.
+    size = len(options.clips) if options.speaker else _BATCH * n_jobs
     with cache_folder() as folder:
         model = load_model(options.model, memory=folder, n_jobs=n_jobs)
-        for start in range(0, len(options.clips), _BATCH * n_jobs):
-            batch = options.clips[start : start + _BATCH * n_jobs]
+        for start in range(0, len(options.clips), size):
+            batch = options.clips[start : start + size]
             clips = pd.DataFrame({"video": batch, "audio": batch})
+            if training.get("picture") == "landmarks":
+                clips["landmarks"] = batch
+            if training.get("speaker"):
+                clips[training["speaker"]] = options.speaker
             bad = {error.row: error.reason for error in find_unusable(model, clips, n_jobs=n_jobs)}
             good = clips.drop(index=list(bad))
             answers = dict(zip(good.index, _answers(model, good), strict=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._messages import complain
-from ._options import Commands, check_folder, corpus_options
+from ._options import Commands, check_folder, corpus_options, recipe_of
 
 if TYPE_CHECKING:
     from ._work import Work
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from ._work import Work
 
     with Work.on_corpus(options) as work:
-        fit_and_save(work, options.out, corpus=options.naming, modality=options.modality)
+        fit_and_save(work, options.out, corpus=options.naming, **recipe_of(options))
     return 0
 
 
@@ -46,20 +46,15 @@ def fit_and_save(work: Work, path: Path, **training: Any) -> None:
     from ..persistence import save_model
     from ..pipeline import fit_usable
 
-    target, speakers = work.corpus.target[work.usable], work.corpus.groups[work.usable]
+    rows = work.usable
+    target, groups = work.corpus.target[rows], work.corpus.groups[rows]
     n_clips_per_class = dict(sorted(Counter(target.tolist()).items()))
-    speakers = sorted(set(speakers.tolist()))
+    speakers = sorted(set(groups.tolist()))
     print(f"Training on {len(target)} clips{work.left_out}", flush=True)
     for warning in _too_few(n_clips_per_class, len(speakers)):
         complain(f"warning: {warning}")
-    fitted, _ = fit_usable(
-        work.model,
-        work.corpus.data,
-        work.corpus.target,
-        work.corpus.groups,
-        max_unusable=work.max_unusable,
-        n_jobs=work.n_jobs,
-    )
+    clips = work.corpus.data.iloc[rows]
+    fitted, _ = fit_usable(work.model, clips, target, groups, max_unusable=0.0, n_jobs=work.n_jobs)
     saved = save_model(
         work.for_others(fitted),
         path,

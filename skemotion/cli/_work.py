@@ -22,6 +22,7 @@ from ..io import MediaError
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
 from ..video import VideoLoader
 from ._messages import complain
+from ._options import recipe_of
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,8 @@ class Work:
         """Load a corpus, and see which clips can be used, as the options say."""
         corpus = load_corpus(options.corpus, naming=options.naming)
         _check_corpus(corpus, options)
-        with cls.on(
-            corpus,
-            modality=options.modality,
-            n_jobs=options.jobs,
-            max_unusable=options.max_unusable,
-            cache=options.cache,
-        ) as work:
+        settings = {"max_unusable": options.max_unusable, "cache": options.cache}
+        with cls.on(corpus, n_jobs=options.jobs, **settings, **recipe_of(options)) as work:
             yield work
 
     @classmethod
@@ -64,9 +60,10 @@ class Work:
         n_jobs = number_of_workers(n_jobs)
         with cache_folder(cache) as folder:
             model = make_emotion_pipeline(**recipe, memory=folder, n_jobs=n_jobs)
-            # The first clip's frame size is that of all, so that the model takes clips of any size.
+            # HOG3D has cells per frame: the first clip's frame size is that of all, so that the
+            # model takes clips of any size. The other recipe looks at faces.
             loaders = [part for part in model_parts(model) if isinstance(part, VideoLoader)]
-            if loaders:
+            if loaders and recipe["recipe"] == "reference":
                 size = _first_size(corpus.data["video"], n_jobs)
                 for loader in loaders:
                     loader.set_params(size=size)
@@ -118,9 +115,11 @@ def number_of_workers(n_jobs: int) -> int:
 
 def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
     wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
+    # The reference recipe needs both of each recording, the other one what there is.
+    share = options.max_unusable if options.recipe == "reference" else 1 - 1 / len(corpus.data)
     for column in wanted:
         missing = int(corpus.data[column].isna().sum())
-        if missing > options.max_unusable * len(corpus.data):
+        if missing > share * len(corpus.data):
             raise MediaError(
                 f"{options.corpus}: expected {column} for every recording, found none for "
                 f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
@@ -130,6 +129,13 @@ def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
         raise ValueError(
             f"{options.corpus}: expected clips of at least two emotions, found only "
             f"{corpus.target_names[0]}: there is nothing to tell apart. Add clips."
+        )
+    if options.speaker is not None and options.speaker not in corpus.data:
+        if options.speaker not in corpus.metadata:
+            fields = ", ".join([*corpus.data, *corpus.metadata])
+            raise ValueError(f"--speaker {options.speaker}: no such field. There are: {fields}.")
+        corpus.data = corpus.data.assign(
+            **{options.speaker: corpus.metadata[options.speaker].to_numpy()}
         )
 
 

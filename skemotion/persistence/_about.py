@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .. import __version__
+from ..preprocessing import uses_speaker_clips
 
 # What another version of a package may change in a loaded model's answers.
 _DIFFERENCES = {
@@ -36,14 +37,9 @@ def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
         "versions": _versions(),
         "classes": _plain(getattr(model, "classes_", None)),
         "parameters": _plain(model.get_params()),
-        "uses_speaker_clips": _uses_speaker_clips(model),
+        "uses_speaker_clips": uses_speaker_clips(model),
         "training": _plain(training),
     }
-
-
-def _uses_speaker_clips(model: BaseEstimator) -> bool:
-    parts = [model, *model.get_params(deep=True).values()]
-    return any(getattr(part, "uses_speaker_clips", False) is True for part in parts)
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,7 @@ _PARTS = (
     "decomposition",
     "model_selection",
     "pipeline",
+    "preprocessing",
     "video",
 )
 # What searches hold besides estimators.
@@ -43,7 +44,9 @@ _FURTHER = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
-    # What a fitted SimpleImputer holds, and the measure that SelectKBest uses by default.
+    # What the functionals recipe limits values by, what a fitted SimpleImputer holds, and the
+    # measure that SelectKBest uses by default.
+    "numpy.clip",
     "numpy.dtype",
     "sklearn.feature_selection._univariate_selection.f_classif",
     # What a fitted MLPClassifier holds.

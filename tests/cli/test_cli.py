@@ -31,6 +31,8 @@ def quick():
 
     def make(*arguments, **settings):
         model = as_it_is(*arguments, **settings)
+        if settings["recipe"] != "reference":
+            return model
         return model.set_params(
             classifier__hidden_layer_sizes=(8,),
             classifier__n_iter_no_change=1,
@@ -55,7 +57,7 @@ def models(corpus, tmp_path_factory, quick):
     folder = tmp_path_factory.mktemp("models")
     for modality in MODALITIES:
         status = cli.main(
-            ["train", str(corpus), "--modality", modality, "--jobs", "1",
+            ["train", "--recipe", "reference", str(corpus), "--modality", modality, "--jobs", "1",
              "-o", str(folder / f"{modality}.skops")]
         )  # fmt: skip
         assert status == 0
@@ -71,6 +73,8 @@ def run(capsys):
 
     def run(*words):
         capsys.readouterr()
+        if words[0] in ("evaluate", "train") and "--recipe" not in words:
+            words = (*words, "--recipe", "reference")
         status = cli.main([str(word) for word in words])
         out, err = capsys.readouterr()
         shows_progress = words[0] != "predict"
@@ -117,6 +121,9 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
         assert about["training"] == {
             "corpus": "ravdess",
             "modality": modality,
+            "recipe": "reference",
+            "picture": "face",
+            "speaker": None,
             "n_clips": 8,
             "n_unusable": 0,
             "n_clips_per_class": {"happy": 4, "sad": 4},
@@ -438,7 +445,7 @@ def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
     clips[1].write_bytes(clips[1].read_bytes()[:2000])
     done = subprocess.run(
         [sys.executable, "-m", "skemotion", "train", str(tmp_path), "--modality", "video", "-o",
-         str(tmp_path / "m.skops"), "--jobs", "2"],
+         str(tmp_path / "m.skops"), "--jobs", "2", "--recipe", "reference"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -500,7 +507,8 @@ def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status
     scratch.mkdir()
     model = tmp_path / "model.skops"
     environment = {**os.environ, "TMPDIR": str(scratch)}
-    process = start("train", corpus, "-o", model, "--jobs", "2", env=environment)
+    words = ("train", corpus, "-o", model, "--jobs", "2", "--recipe", "reference")
+    process = start(*words, env=environment)
     while not list(scratch.glob("skemotion-*")):
         assert process.poll() is None
         time.sleep(0.05)
@@ -535,7 +543,8 @@ def test_a_clip_that_crashes_the_decoder_is_left_out(models, corpus, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     clips = sorted(corpus.glob("Actor_*/01-*.mp4"))
     model = tmp_path / "model.skops"
-    options = ("--modality", "video", "--jobs", "2", "--max-unusable", "0.2", "-o", model)
+    options = ("--recipe", "reference", "--modality", "video", "--jobs", "2",
+               "--max-unusable", "0.2", "-o", model)  # fmt: skip
     for words, status, n_lines in (
         (("train", corpus, *options), 0, 2),
         (("predict", model, *clips, "--jobs", "2"), 1, 7),
@@ -547,6 +556,19 @@ def test_a_clip_that_crashes_the_decoder_is_left_out(models, corpus, tmp_path):
         told = [line for line in errors.splitlines() if re.search("^skemotion: .*crashes", line)]
         assert len(told) == 1
         assert str(clips[0]) in told[0]
+
+
+def test_the_functionals_recipe(corpus, run, tmp_path):
+    model = tmp_path / "model.skops"
+    options = ("--recipe", "functionals", "--modality", "audio", "--jobs", "1")
+    status, out, _ = run("train", corpus, *options, "--speaker", "actor", "-o", model)
+    assert (status, out[-1]) == (0, f"Saved {model}")
+    assert read_model_info(model)["uses_speaker_clips"] is True
+    clips = sorted(corpus.glob("Actor_01/*.wav"))
+    for words in ((), ("--speaker", "Ann")):
+        status, out, errors = run("predict", model, *clips, "--jobs", "1", *words)
+        assert (status, len(out), errors) == (0, 4, [])
+    assert_fails(run("train", corpus, *options, "--speaker", "who", "-o", model), "who", "actor")
 
 
 def test_fetch(run, monkeypatch, corpus, tmp_path):
