@@ -30,7 +30,7 @@ from sklearn.model_selection import (
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
-from ..audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
+from ..audio import AudioAugmenter, AudioFeatures, AudioLoader, OpenSMILE, SpeechFunctionals
 from ..classification import FrameVotingClassifier, TrajectoryCNNClassifier, TrajectoryRNNClassifier
 from ..decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from ..model_selection import WithinGroupShuffleSplit
@@ -58,7 +58,7 @@ _DIFFERENCES = {
     "soxr": "resampled sound may differ",
 }
 # Noted as well, where they are installed.
-_FURTHER = ("numba", "onnxruntime", "scikit-image", "skops", "torch")
+_FURTHER = ("numba", "onnxruntime", "opensmile", "scikit-image", "skops", "torch")
 
 # skops trusts scikit-learn's public estimators by itself. Beside them these alone are trusted, by
 # name and not by package: a file may have anything that it names called, and both packages hold
@@ -73,6 +73,7 @@ _STAGES = (
     AudioAugmenter,
     AudioFeatures,
     SpeechFunctionals,
+    OpenSMILE,
     BSplineProjector,
     TrajectoryStatistics,
     PartialTucker,
