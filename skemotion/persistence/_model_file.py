@@ -30,7 +30,14 @@ from sklearn.model_selection import (
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
-from ..audio import AudioAugmenter, AudioFeatures, AudioLoader, OpenSMILE, SpeechFunctionals
+from ..audio import (
+    AudioAugmenter,
+    AudioFeatures,
+    AudioLoader,
+    ONNXAudioBackbone,
+    OpenSMILE,
+    SpeechFunctionals,
+)
 from ..classification import FrameVotingClassifier, TrajectoryCNNClassifier, TrajectoryRNNClassifier
 from ..decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
 from ..model_selection import WithinGroupShuffleSplit
@@ -73,6 +80,7 @@ _STAGES = (
     AudioAugmenter,
     AudioFeatures,
     SpeechFunctionals,
+    ONNXAudioBackbone,
     OpenSMILE,
     BSplineProjector,
     TrajectoryStatistics,
