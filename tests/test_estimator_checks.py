@@ -16,7 +16,13 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
+from skemotion.audio import (
+    AudioAugmenter,
+    AudioFeatures,
+    AudioLoader,
+    SpeechFunctionals,
+    SpeechTrajectories,
+)
 from skemotion.classification import (
     FrameVotingClassifier,
     TrajectoryCNNClassifier,
@@ -64,6 +70,7 @@ STAGES = [
     AudioAugmenter(),
     AudioFeatures(),
     SpeechFunctionals(("mfcc", "timing")),  # of 4,340 columns, tables take long to check
+    SpeechTrajectories(n_points=12),
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
@@ -130,6 +137,10 @@ class LiftedAudioAugmenter(_Lift, AudioAugmenter):
 
 
 class LiftedAudioFeatures(_Lift, AudioFeatures):
+    pass
+
+
+class LiftedSpeechTrajectories(_Lift, SpeechTrajectories):
     pass
 
 

@@ -6,6 +6,7 @@ from ._functionals import SpeechFunctionals
 from ._loader import AudioLoader
 from ._sampler import AudioAugmentationSampler
 from ._speech_functionals import functional_names, speech_functionals
+from ._speech_trajectories import SpeechTrajectories
 
 __all__ = [
     "AudioAugmentationSampler",
@@ -13,6 +14,7 @@ __all__ = [
     "AudioFeatures",
     "AudioLoader",
     "SpeechFunctionals",
+    "SpeechTrajectories",
     "audio_features",
     "augment",
     "functional_names",
