@@ -58,7 +58,7 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     name = clip_name(source)
     table = _read_table(source, name)
     points = _coordinates(table, name)
-    seen: NDArray[np.bool_] = np.isfinite(points).all(axis=(1, 2))
+    seen = np.asarray(np.isfinite(points).all(axis=(1, 2)), dtype=np.bool_)
     if "success" in table:
         seen &= np.asarray(table["success"] > 0)
     if not seen.any():
