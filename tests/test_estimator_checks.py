@@ -39,6 +39,7 @@ from skemotion.pipeline import ClipPipeline
 from skemotion.video import (
     HOG3D,
     FaceCrop,
+    FaceLandmarks,
     FaceMeasures,
     FrameHOG,
     LandmarkLoader,
@@ -63,6 +64,7 @@ STAGES = [
     HOG3D(),
     FrameHOG(),
     FaceCrop(),
+    FaceLandmarks(),
     ONNXBackbone(NETWORK),
     LandmarkLoader(),
     FaceMeasures(pose=True),
@@ -108,6 +110,10 @@ class LiftedFrameHOG(_Lift, FrameHOG):
 
 
 class LiftedFaceCrop(_Lift, FaceCrop):
+    pass
+
+
+class LiftedFaceLandmarks(_Lift, FaceLandmarks):
     pass
 
 

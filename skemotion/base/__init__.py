@@ -18,8 +18,10 @@ from ._columns import (
     object_array,
     one_column,
 )
+from ._groups import group_params
 from ._kinds import rows_from
 from ._output import TableOutputMixin
+from ._parts import model_parts
 
 __all__ = [
     "FLOATS",
@@ -31,9 +33,11 @@ __all__ = [
     "check_input_names",
     "clip_column",
     "clip_table",
+    "group_params",
     "is_missing",
     "is_sound",
     "missing_clips",
+    "model_parts",
     "object_array",
     "one_column",
     "remember_column",

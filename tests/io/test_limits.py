@@ -19,9 +19,8 @@ import soundfile
 
 import skemotion
 from skemotion import MediaError, limits
-from skemotion.io import Limits, limits_in_force
-from skemotion.io import identity
 from skemotion.audio import AudioLoader
+from skemotion.io import Limits, identity, limits_in_force
 from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader, decode_clip
 

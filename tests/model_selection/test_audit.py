@@ -62,7 +62,7 @@ def test_nothing_found():
 
 def test_actors():
     audit = quiet(recordings(), [0, 2], [1])
-    assert found(audit) == {"actor": ([0], [1])}
+    assert found(audit) == {"speaker": ([0], [1])}
     (leak,) = audit
     assert leak.example == (
         "row 0 (vocal_channel speech, emotion sad, intensity normal, statement Kids, repetition 1, "
@@ -70,13 +70,13 @@ def test_actors():
         "statement Dogs, repetition 1, actor 1) in test"
     )
     assert leak.message.startswith(
-        "The same actors are in training (1 of 2 rows) and in test (1 of 1 rows), for example row 0"
+        "The same speakers are in training (1 of 2 rows) and in test (1 of 1 rows), for example row 0"
     )
     assert "GroupKFold" in leak.message
     assert f"LEAK  {leak.message}" in str(audit)
     # Actor 1 of another corpus is someone else.
     corpora = recordings(corpus=["RAVDESS", "TESS", "TESS", "TESS"])
-    assert "actor" not in found(audit_split(corpora, [0], [1]))
+    assert "speaker" not in found(audit_split(corpora, [0], [1]))
 
 
 def test_sentences_are_a_note_without_a_warning():
@@ -114,7 +114,7 @@ def test_forms_of_a_recording_by_identifiers_and_by_name():
         "row 0 (a/01-01-05-02-01-02-11.mp4) in training and row 2 "
         "(zip://Actor_11/03-01-05-02-01-02-11.wav::/data/Audio.zip) in test"
     )
-    assert set(audit.not_audited) == {"actor", "sentence", "augmented copy", "content of files"}
+    assert set(audit.not_audited) == {"speaker", "sentence", "augmented copy", "content of files"}
     # One row by its identifiers, the other by its name alone.
     mixed = pd.DataFrame(
         {
