@@ -36,7 +36,7 @@ from skemotion.video._frame_stream import Frame, file_frames
 
 # Runs in the other environment: frames come in as raw bytes, results go to a file.
 _THEIRS = """
-import json, resource, sys, time
+import json, re, sys, time
 import mediapipe as mp, numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 model, mode, shape, out = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
@@ -61,17 +61,19 @@ with vision.FaceLandmarker.create_from_options(options) as landmarker:
             points.append(np.full((478, 2), np.nan)); shapes.append(np.full(51, np.nan))
             poses.append(np.full((3, 3), np.nan))
 np.savez(out, points=points, shapes=shapes, poses=poses, seconds=seconds,
-         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+         peak=int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1e3)
 """
 # Runs in a process of its own, so that its memory is that of one clip.
 _OURS = """
-import resource, sys, time
+import re, sys
 from skemotion.io import decoding_threads
 from skemotion.video import face_landmarks
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+def peak():  # getrusage would count what the process it was started from held
+    return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1e3
+before = peak()
 with decoding_threads(1):
     face_landmarks(sys.argv[1], sys.argv[2], None)
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+print(before, peak())
 """
 
 
@@ -270,7 +272,7 @@ def rates(clips: Sequence[Path], model: str) -> None:
 
 
 def memory(clips: Sequence[Path], model: str, python: Path | None) -> None:
-    print("\nPeak memory of a process, MB: before, with the clip")
+    print("\nPeak memory of a process, MB (Linux): before, with the clip")
     for clip in clips:
         command = [sys.executable, "-c", _OURS, clip, model]
         before, after = map(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -291,8 +292,10 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         """Transform one clip, and name the row in what goes wrong."""
         try:
             result = self.transform_clip(clip)
-        except MediaError:  # names the clip already
-            raise
+        except MediaError as error:
+            if isinstance(clip, str | os.PathLike):  # named already
+                raise
+            raise MediaError(f"row {row + first_row()}: {error}") from error
         except ValueError as error:
             raise ValueError(
                 f"{type(self).__name__} cannot use the clip in row {row + first_row()}: {error}"

@@ -6,6 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 from sklearn import get_config
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
@@ -17,8 +19,8 @@ def group_params(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
     Parameters
     ----------
     estimator : estimator
-        One whose ``fit`` takes ``groups``, a pipeline with such a step, or one that asks for
-        ``groups`` by metadata routing, as a search does whose splitter needs them.
+        One whose ``fit`` takes ``groups``; a pipeline with such a step; a search whose splitter
+        takes them; or, with metadata routing enabled, one that asks for them.
     groups : ndarray of shape (n_clips,) or None
         Speakers.
 
@@ -29,9 +31,9 @@ def group_params(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
 
     Notes
     -----
-    With scikit-learn's metadata routing enabled, a pipeline or a search passes on what its parts
-    ask for (``set_fit_request(groups=True)``). Without, steps of a `Pipeline` that take ``groups``
-    get them by name, whereas a search has them for its splitter only.
+    With scikit-learn's metadata routing enabled, a model gets groups where it, or a part of it,
+    asks for them (``set_fit_request(groups=True)``). Without, steps of a `Pipeline` get them by
+    name, and a search has them for its splitter alone.
 
     Examples
     --------
@@ -47,14 +49,9 @@ def group_params(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
     """
     if groups is None:
         return {}
-    if get_routing_for_object(estimator).consumes("fit", ["groups"]):
-        # Without routing, a pipeline takes no groups, whatever its steps ask for.
-        if get_config()["enable_metadata_routing"] or not isinstance(estimator, Pipeline):
-            return {"groups": groups}
-    elif has_fit_parameter(estimator, "groups"):
-        return {"groups": groups}
     if get_config()["enable_metadata_routing"]:
-        return {}
+        asked = get_routing_for_object(estimator).consumes("fit", ["groups"])
+        return {"groups": groups} if asked else {}
     return dict.fromkeys(_names(estimator), groups)
 
 
@@ -62,4 +59,9 @@ def _names(estimator: Any) -> list[str]:
     if isinstance(estimator, Pipeline):
         steps = [(name, step) for name, step in estimator.steps if hasattr(step, "fit")]
         return [f"{name}__{param}" for name, step in steps for param in _names(step)]
-    return ["groups"] if has_fit_parameter(estimator, "groups") else []
+    if isinstance(estimator, BaseSearchCV):
+        # Splitters that have no use for groups warn about them.
+        takes = get_routing_for_object(check_cv(estimator.cv)).consumes("split", ["groups"])
+    else:
+        takes = has_fit_parameter(estimator, "groups")
+    return ["groups"] if takes else []

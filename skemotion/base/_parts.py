@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 
-def model_parts(model: Any) -> list[Any]:
+def model_parts(model: Any, *, skip_frozen: bool = False) -> list[Any]:
     """Find every estimator in a model, the model itself among them.
 
     Looked into are parameters and whatever was fitted, with the lists, tuples, dicts and object
@@ -18,7 +18,9 @@ def model_parts(model: Any) -> list[Any]:
     Parameters
     ----------
     model : estimator
-        A `FrozenEstimator` is found and not looked into: `clone` does not copy what it holds.
+        Fitted or not.
+    skip_frozen : bool, default=False
+        Whether not to look into a `FrozenEstimator`: `clone` does not copy what it holds.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def model_parts(model: Any) -> list[Any]:
             continue
         if isinstance(value, BaseEstimator):
             found[id(value)] = value
-            if not isinstance(value, FrozenEstimator):
+            if not (skip_frozen and isinstance(value, FrozenEstimator)):
                 waiting += vars(value).values()
         elif isinstance(value, dict):
             waiting += value.values()

@@ -14,7 +14,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _num_samples
 
-from .. import MediaError
+from ..io import MediaError
 
 
 def split_branch(branch: Any) -> tuple[Any, Any]:

@@ -22,12 +22,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .. import MediaError
-from .._tables import as_table, column_names, speaker_codes
+from ..base import as_table, column_names, group_params, speaker_codes
+from ..io import MediaError
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
 from ._composition import BranchComposition, Branches
-from ._temperature import fit_calibrated, group_params, product_of_experts
+from ._temperature import fit_calibrated, product_of_experts
 
 
 class FusionClassifier(ClassifierMixin, BranchComposition):
@@ -126,6 +126,8 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         "speaker": [str, None],
     }
 
+    # For whoever looks for clips that cannot be used: one branch that can use a row is enough.
+    tolerates_missing_branches = True
     # Where scikit-learn routes metadata, speakers come without being asked for.
     __metadata_request__fit = {"groups": True}
 

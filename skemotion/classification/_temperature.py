@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
+
+from ..base import group_params
 
 # No expert rules a class out for good: the least probability that enters a product.
 _FLOOR = 1e-6
@@ -100,34 +98,6 @@ def inner_folds(
                 "an inner fold lack a class. Set calibrate=False, or give no groups."
             )
     return splits
-
-
-def group_params(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
-    """Give what `fit` is to be called with, so that each step that takes groups gets them.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Often a pipeline.
-    groups : ndarray of shape (n_clips,) or None
-
-    Returns
-    -------
-    params : dict
-    """
-    if groups is None:
-        return {}
-    if get_config()["enable_metadata_routing"]:
-        asked = get_routing_for_object(estimator).consumes("fit", ["groups"])
-        return {"groups": groups} if asked else {}
-    return dict.fromkeys(_group_params(estimator), groups)
-
-
-def _group_params(estimator: Any) -> list[str]:
-    if isinstance(estimator, Pipeline):
-        steps = [(name, step) for name, step in estimator.steps if hasattr(step, "fit")]
-        return [f"{name}__{param}" for name, step in steps for param in _group_params(step)]
-    return ["groups"] if has_fit_parameter(estimator, "groups") else []
 
 
 def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -77,7 +77,7 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     ValueError
         If the two were not tested on the same clips, in the same order.
     """
-    for what in ("target", "groups", "index"):
+    for what in ("target", "groups", "rows"):
         ours, theirs = getattr(a, what, None), getattr(b, what, None)
         if not np.array_equal(np.asarray(ours), np.asarray(theirs)):
             raise ValueError(

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from ..base import clip_column, model_parts
+from ..base import clip_column
 from ..io import clip_name
 from ..pipeline import ClipError, find_unusable, temporary_cache, usable_rows
+from ..preprocessing import uses_speaker_clips
 from ._audit import CLIP_COLUMNS, audit_split
 from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning
@@ -194,7 +195,7 @@ def evaluate(
                     clips=None if names is None else names[rows],
                     scores=join_scores(found),
                     unusable=tuple(errors),
-                    uses_speaker_clips=_uses_speaker_clips(model),
+                    uses_speaker_clips=uses_speaker_clips(model),
                     splitter=name,
                 )
             )
@@ -237,8 +238,3 @@ def _clip_names(X: Any, metadata: Any) -> NDArray[Any] | None:
             if names[row] is None and isinstance(clip, str | os.PathLike):
                 names[row] = clip_name(clip)
     return names if any(name is not None for name in names) else None
-
-
-def _uses_speaker_clips(model: BaseEstimator) -> bool:
-    """Say whether a part of the model adapts to a speaker by unlabelled clips of the same."""
-    return any(getattr(part, "uses_speaker_clips", False) is True for part in model_parts(model))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, check_cv
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from ._split import WithinGroupShuffleSplit
 
@@ -113,8 +114,16 @@ def make_splits(
     """
     splitter = check_cv(cv, y, classifier=True)
     given = isinstance(cv, Iterable) and not hasattr(cv, "split")
+    # Those of scikit-learn that have no use for groups warn about them.
+    routing = get_routing_for_object(splitter)
+    ignores = hasattr(splitter, "get_metadata_routing") and not routing.consumes(
+        "split", ["groups"]
+    )
     numbers = np.arange(len(y))
-    splits = [(numbers[train], numbers[test]) for train, test in splitter.split(X, y, groups)]
+    splits = [
+        (numbers[train], numbers[test])
+        for train, test in splitter.split(X, y, None if ignores else groups)
+    ]
     if not splits:
         raise ValueError("cv gives no split: there is nothing to test.")
     for number, (train, test) in enumerate(splits):

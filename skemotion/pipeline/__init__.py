@@ -2,6 +2,7 @@
 
 from ._cache import ClipCache
 from ._clip_pipeline import ClipPipeline, UnusableClipWarning
+from ._column_transformer import ClipColumnTransformer
 from ._recipes import make_emotion_pipeline
 from ._running import ClipError
 from ._temporary_cache import temporary_cache
@@ -9,6 +10,7 @@ from ._usable import find_unusable, fit_usable, usable_rows
 
 __all__ = [
     "ClipCache",
+    "ClipColumnTransformer",
     "ClipError",
     "ClipPipeline",
     "UnusableClipWarning",

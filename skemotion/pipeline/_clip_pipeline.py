@@ -17,7 +17,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._threads import one_blas_thread
-from ..base import TableOutputMixin
+from ..base import TableOutputMixin, clip_column, rows_from
+from ..io import MediaError
 from ._cache import ClipCache
 from ._rows import progress, row_name, rows_of
 from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
@@ -130,9 +131,13 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         self : ClipPipeline
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
-        steps[0][1].fit(X)
-        X = rows_of(X)
-        self._fit_following(steps, X)
+        rows = rows_of(X)
+        is_column = clip_column(X) is not None
+        if not is_column:
+            steps[0][1].fit(X)
+        row = self._fit_following(steps, rows)
+        if is_column:  # whose first clips may be unusable
+            self._fit_first(steps[0], _safe_indexing(rows, [row]), row_name(rows, row), row)
         self.steps_ = steps
         self.errors_: list[ClipError] = []
         return self
@@ -256,8 +261,21 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
 
-    def _fit_following(self, steps: list[Step], X: Any) -> None:
-        """Fit all steps but the first on what the steps before make of the first usable clip."""
+    def _fit_first(self, step: Step, batch: Any, name: str, row: int) -> None:
+        """Fit the first step on a clip, whose name and row go into its errors."""
+        try:
+            with rows_from(row):
+                step[1].fit(batch)
+        except MediaError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
+
+    def _fit_following(self, steps: list[Step], X: Any) -> int:
+        """Fit all steps but the first on what those before make of the first usable clip.
+
+        Returns its row.
+        """
         n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
         job = self._job(steps, n_jobs)
         if self.on_error == "raise":  # nothing follows the last step
@@ -275,6 +293,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             step.fit(result)
         if self.on_error == "nan":
             self._example = emptied(results[-1])
+        return row
 
     def _job(self, steps: list[Step] | None = None, n_workers: int | None = None) -> Job:
         cache = None if self.memory is None else ClipCache(self.memory)

@@ -107,7 +107,7 @@ def clip_pipelines(model: Any) -> list[ClipPipeline]:
     -------
     pipelines : list of ClipPipeline
     """
-    return [part for part in model_parts(model) if isinstance(part, ClipPipeline)]
+    return [part for part in model_parts(model, skip_frozen=True) if isinstance(part, ClipPipeline)]
 
 
 def _is_known(pipeline: ClipPipeline) -> bool:

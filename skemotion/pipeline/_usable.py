@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from .._threads import one_blas_thread
-from ..base import clip_table, group_params
+from ..base import as_table, group_params
 from ._clip_pipeline import ClipPipeline
 from ._rows import progress, row_name, rows_of
 from ._running import ClipError, Failure, Job, run_clips, sift
@@ -230,8 +230,7 @@ def _tolerated(model: Any, X: Any, settings: _Settings) -> _Errors:
         return {}
     names = [name for _, columns in branches for name in np.ravel(columns) if isinstance(name, str)]
     if names:
-        X = clip_table(X, names)
-        X = X.reindex(columns=dict.fromkeys([*X.columns, *names]))
+        X = as_table(X, names)
     return _in_all(
         [_failures(branch, _select(X, columns), settings) for branch, columns in branches]
     )

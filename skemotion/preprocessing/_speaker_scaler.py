@@ -20,6 +20,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ..base import model_parts
+
 _FLOATS = (np.float64, np.float32)
 
 
@@ -258,10 +260,9 @@ def uses_speaker_clips(estimator: Any) -> bool:
     >>> uses_speaker_clips(make_pipeline(SpeakerScaler("speaker"), LogisticRegression()))
     True
     """
-    parts = [estimator]
-    if hasattr(estimator, "get_params"):
-        parts += estimator.get_params(deep=True).values()
-    return any(getattr(part, "uses_speaker_clips", False) is True for part in parts)
+    return any(
+        getattr(part, "uses_speaker_clips", False) is True for part in model_parts(estimator)
+    )
 
 
 def enroll_speakers(model: Pipeline, X: Any) -> None:

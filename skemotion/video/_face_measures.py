@@ -112,7 +112,7 @@ class FaceMeasures(ClipTransformer):
     'mouth-width'
     """
 
-    takes = "landmarks"
+    takes = "arrays"
     ragged = True
     _keeps_shape = False
     _parameter_constraints = {"pose": ["boolean"], "mirror": ["boolean"]}
@@ -126,31 +126,54 @@ class FaceMeasures(ClipTransformer):
 
         Parameters
         ----------
-        clip : ndarray of shape (n_frames, 68, 2 or 3)
+        clip : ndarray of shape (n_frames, 68, 2 or 3), or (n_frames, 136 + n_blendshapes)
             Landmarks in the order of iBUG's 68, in pixels, y down. A third coordinate is ignored.
+            Or a trajectory as ``FaceLandmarks(output=("landmarks", "blendshapes"))`` gives it: x
+            and y of each point, and then blendshapes from 0 to 1.
 
         Returns
         -------
         measures : ndarray of shape (n_frames, 33) or, with `pose`, (n_frames, 41)
-            float32 for float32 landmarks, else float64.
+            float32 for float32 landmarks, else float64. Blendshapes follow, as logarithms of the
+            value + 0.01.
 
         Raises
         ------
         ValueError
             If there are other than 68 points, or all points of a frame coincide.
         """
-        return face_measures(clip, pose=self.pose, mirrored=self.mirror)
+        if clip.ndim != 2:
+            return face_measures(clip, pose=self.pose, mirrored=self.mirror)
+        points, blendshapes = clip[:, : 2 * N_POINTS], clip[:, 2 * N_POINTS :]
+        if points.shape[1] != 2 * N_POINTS:
+            raise ValueError(
+                f"expected {2 * N_POINTS} coordinates a frame, and blendshapes after them, found "
+                f"{clip.shape[1]} values."
+            )
+        measures = face_measures(
+            points.reshape(-1, N_POINTS, 2), pose=self.pose, mirrored=self.mirror
+        )
+        smallest = measures.dtype.type(_SMALLEST_BLENDSHAPE)
+        return np.hstack([measures, np.log(np.maximum(blendshapes, 0) + smallest)])
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the measures, such as ``mouth-width``; ``mouth-width_frame0012`` for an array."""
         names = [*_NAMES, *(POSE_NAMES if self.pose else ())]
+        if self._n_blendshapes:
+            given = input_features if input_features is not None else []
+            blendshapes = list(given)[2 * N_POINTS :]
+            if len(blendshapes) != self._n_blendshapes:
+                blendshapes = [f"blendshape{i:02d}" for i in range(self._n_blendshapes)]
+            names += [str(name) for name in blendshapes]
         if not self.clip_shape_:
             return names
         n_frames = self.clip_shape_[0] if len(self.clip_shape_) > 1 else 1
         return [f"{name}_frame{t:04d}" for t in range(n_frames) for name in names]
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing: the names say what is needed."""
+        """Note how many blendshapes follow the landmarks."""
+        cell = cells[0]
+        self._n_blendshapes = max(cell.shape[1] - 2 * N_POINTS, 0) if cell.ndim == 2 else 0
 
     def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
         """Turn a row of numbers into one frame: what it lacks of a face is a mean face's."""
@@ -158,6 +181,10 @@ class FaceMeasures(ClipTransformer):
         n_values = min(len(row), len(face))
         face[:n_values] = row[:n_values]
         return face.reshape(1, N_POINTS, 2)
+
+
+# What a blendshape that is not carried out at all counts for.
+_SMALLEST_BLENDSHAPE = 0.01
 
 
 def face_measures(

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer, check_cell, is_sound
 from ..io import MediaError
-from ._decoding import decode_clip, shrink_clip
+from ._decoding import decode_clip, interpolate, shrink_clip
 
 
 class VideoLoader(ClipTransformer):
@@ -125,7 +125,7 @@ class VideoLoader(ClipTransformer):
             return decode_clip(clip, *asked)
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
-            clip = check_cell(self, clip, 0, ndim=(3, 4), expected=expected)
+            clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
         return shrink_clip(clip, *asked)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
@@ -136,6 +136,15 @@ class VideoLoader(ClipTransformer):
         if self.stride is not None:
             frames = range(0, self.clip_shape_[0], self.stride)
         return [f"frame{t:03d}" for t in frames]
+
+    def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
+        """Leave a row of a table as it is: one pixel through time, which has no size or colour."""
+        return row
+
+    def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
+        if clip.ndim > 1:
+            return super()._run_array(clip, row)
+        return interpolate(clip, self.n_frames) if self.stride is None else clip[:: self.stride]
 
     def check_parameters(self) -> None:
         """Refuse a size that is not two positive whole numbers."""

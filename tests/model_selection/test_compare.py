@@ -100,10 +100,10 @@ def test_evaluations_of_the_same_clips_are_compared():
     with pytest.raises(ValueError, match="differ in 'target'"):
         compare(ours, shuffled)
     first, second = (
-        SimpleNamespace(target=y, prediction=a, groups=speakers, index=np.arange(72) + shift)
+        SimpleNamespace(target=y, prediction=a, groups=speakers, rows=np.arange(72) + shift)
         for shift in (0, 1)
     )
-    with pytest.raises(ValueError, match="differ in 'index'"):
+    with pytest.raises(ValueError, match="differ in 'rows'"):
         compare(first, second)
 
 

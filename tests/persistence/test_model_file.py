@@ -49,7 +49,7 @@ def clips():
 
 @pytest.fixture(scope="module")
 def model(clips):
-    model = make_emotion_pipeline().set_params(
+    model = make_emotion_pipeline(recipe="reference").set_params(
         features__video__clips__load__n_frames=10,
         features__video__clips__load__size=(20, 24),
         features__video__tucker__ranks=(2, 2, 0.9, None, 1),

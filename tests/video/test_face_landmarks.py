@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import skemotion
 from skemotion import MediaError
-from skemotion.video import FaceLandmarks, decode_clip, face_landmarks
+from skemotion.video import FaceLandmarks, FaceMeasures, decode_clip, face_landmarks
 from skemotion.video._face_detection import detect_faces
 from skemotion.video._face_mesh import find_blendshapes, find_points
 from skemotion.video._face_networks import face_networks
@@ -212,6 +212,13 @@ def test_outputs_and_their_names(model, clips, leaning):
     ]
     [mesh] = FaceLandmarks(points="mesh478", model_path=model).transform([leaning[:5]])
     assert mesh.shape == (5, 478, 3)
+
+
+def test_measures_follow(model, leaning):
+    landmarks = FaceLandmarks(model_path=model).fit_transform([leaning[:20]])
+    [measures] = FaceMeasures().fit_transform(landmarks)
+    assert measures.shape == (20, 33)
+    assert np.isfinite(measures).all()
 
 
 def test_threads_share_the_networks(model, leaning):

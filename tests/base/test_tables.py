@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from skemotion._tables import as_table, column_names, speaker_codes
+from skemotion.base import as_table, column_names, speaker_codes
 
 WANTED = pd.DataFrame({"video": ["a.mp4", "b.mp4"], "audio": ["a.wav", "b.wav"]})
 

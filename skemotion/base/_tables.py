@@ -36,7 +36,7 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
 
     Examples
     --------
-    >>> from skemotion._tables import as_table
+    >>> from skemotion.base import as_table
     >>> as_table(["a.mp4"], ["video", "audio"], ["speaker"])
        video  audio speaker
     0  a.mp4  a.mp4    None
