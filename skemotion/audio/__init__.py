@@ -4,6 +4,8 @@ from ._augmenter import AudioAugmenter, augment
 from ._features import AudioFeatures, audio_features
 from ._functionals import SpeechFunctionals
 from ._loader import AudioLoader
+from ._onnx_backbone import ONNXAudioBackbone
+from ._opensmile import OpenSMILE
 from ._sampler import AudioAugmentationSampler
 from ._speech_functionals import functional_names, speech_functionals
 from ._speech_trajectories import SpeechTrajectories
@@ -13,6 +15,8 @@ __all__ = [
     "AudioAugmenter",
     "AudioFeatures",
     "AudioLoader",
+    "ONNXAudioBackbone",
+    "OpenSMILE",
     "SpeechFunctionals",
     "SpeechTrajectories",
     "audio_features",
