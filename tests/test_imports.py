@@ -9,7 +9,7 @@ import skemotion
 # Installed with an extra or for the tests, or slow to import and seldom needed.
 HEAVY = {
     "ai_edge_litert", "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime",
-    "polars", "pooch", "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
+    "opensmile", "polars", "pooch", "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
 }  # fmt: skip
 EVERYTHING = (
     "import skemotion, skemotion.cli, skemotion.audio, skemotion.classification, "

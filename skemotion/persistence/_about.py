@@ -27,7 +27,7 @@ _DIFFERENCES = {
     "soxr": "resampled sound may differ",
 }
 # Noted as well, where they are installed.
-_FURTHER = ("numba", "onnxruntime", "scikit-image", "skops", "torch")
+_FURTHER = ("numba", "onnxruntime", "opensmile", "scikit-image", "skops", "torch")
 
 
 def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
