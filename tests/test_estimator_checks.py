@@ -1,5 +1,6 @@
 """scikit-learn's whole check suite, for every estimator, on tables and lifted to n-d clips."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +26,15 @@ from suite import (
 )
 
 from skemotion import audio, base, classification, decomposition, pipeline, video
-from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
+from skemotion.audio import (
+    AudioAugmenter,
+    AudioFeatures,
+    AudioLoader,
+    ONNXAudioBackbone,
+    OpenSMILE,
+    SpeechFunctionals,
+    SpeechTrajectories,
+)
 from skemotion.base import ClipFunction, ClipTransformer
 from skemotion.classification import (
     FrameVotingClassifier,
@@ -52,6 +61,17 @@ from skemotion.video import (
 )
 
 FOLDER = TemporaryDirectory()
+AUDIO_NETWORK = str(Path(FOLDER.name) / "audio.onnx")
+onnx.save(
+    onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        network (float[n, samples] waveform) => (float[n, samples, 1] values)
+        <int64[1] last = {2}> {
+            values = Unsqueeze(waveform, last)
+        }"""
+    ),
+    AUDIO_NETWORK,
+)
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
 onnx.save(
     onnx.parser.parse_model(
@@ -96,6 +116,10 @@ STAGES = [
     AudioAugmenter(),
     AudioFeatures(),
     SpeechFunctionals(("mfcc", "timing")),  # of 4,340 columns, tables take long to check
+    ONNXAudioBackbone(AUDIO_NETWORK, normalize=False),
+    # Licensed for non-commercial use, so that the tests do not install it.
+    *([OpenSMILE("IS09")] if find_spec("opensmile") else []),
+    SpeechTrajectories(n_points=12),
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
@@ -177,7 +201,19 @@ class LiftedAudioFeatures(_Lift, AudioFeatures):
     pass
 
 
+class LiftedSpeechTrajectories(_Lift, SpeechTrajectories):
+    pass
+
+
 class LiftedSpeechFunctionals(_Lift, SpeechFunctionals):
+    pass
+
+
+class LiftedONNXAudioBackbone(_Lift, ONNXAudioBackbone):
+    pass
+
+
+class LiftedOpenSMILE(_Lift, OpenSMILE):
     pass
 
 

@@ -1,4 +1,4 @@
-"""Opening and decoding clips: addresses, media, limits and errors."""
+"""Opening and decoding clips: addresses, media, limits, errors; and networks in ONNX files."""
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
@@ -10,6 +10,7 @@ from ._media import (
     identity,
     open_stream,
 )
+from ._onnx import choose_output, network_files, onnxruntime, open_session
 
 __all__ = [
     "UNREADABLE",
@@ -19,6 +20,7 @@ __all__ = [
     "beyond_limit",
     "check_allowed",
     "check_pixels",
+    "choose_output",
     "clip_name",
     "decoding_threads",
     "enforced",
@@ -27,6 +29,9 @@ __all__ = [
     "limits",
     "limits_in_force",
     "local_path",
+    "network_files",
+    "onnxruntime",
     "open_file",
+    "open_session",
     "open_stream",
 ]

@@ -116,7 +116,7 @@ def test_too_many():
     ) as e:
         fit_usable(make_pipeline(columns(), GaussianNB()), table(), Y, max_unusable=0.25)
     assert "row 2: bad video: expected a good clip." in str(e.value)
-    with pytest.raises(ValueError, match="8 of 8 clips cannot be used. "):
+    with pytest.raises(ValueError, match=r"8 of 8 clips cannot be used\. "):
         usable_rows(find_unusable(stages(), [b"bad"] * 8), 8, 1.0)
     with pytest.raises(ValueError, match="max_unusable must be a share"):
         usable_rows([], 8, 10)
