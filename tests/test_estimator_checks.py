@@ -33,6 +33,7 @@ from skemotion.audio import (
     ONNXAudioBackbone,
     OpenSMILE,
     SpeechFunctionals,
+    SpeechTrajectories,
 )
 from skemotion.base import ClipFunction, ClipTransformer
 from skemotion.classification import (
@@ -117,6 +118,7 @@ STAGES = [
     ONNXAudioBackbone(AUDIO_NETWORK, normalize=False),
     # Licensed for non-commercial use, so that the tests do not install it.
     *([OpenSMILE("IS09")] if find_spec("opensmile") else []),
+    SpeechTrajectories(n_points=12),
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
@@ -195,6 +197,10 @@ class LiftedAudioAugmenter(_Lift, AudioAugmenter):
 
 
 class LiftedAudioFeatures(_Lift, AudioFeatures):
+    pass
+
+
+class LiftedSpeechTrajectories(_Lift, SpeechTrajectories):
     pass
 
 

@@ -8,6 +8,7 @@ from ._onnx_backbone import ONNXAudioBackbone
 from ._opensmile import OpenSMILE
 from ._sampler import AudioAugmentationSampler
 from ._speech_functionals import functional_names, speech_functionals
+from ._speech_trajectories import SpeechTrajectories
 
 __all__ = [
     "AudioAugmentationSampler",
@@ -17,6 +18,7 @@ __all__ = [
     "ONNXAudioBackbone",
     "OpenSMILE",
     "SpeechFunctionals",
+    "SpeechTrajectories",
     "audio_features",
     "augment",
     "functional_names",

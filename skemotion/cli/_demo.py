@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ._evaluate import check_pictures, report
 from ._options import PROTOCOLS, Commands, jobs_options
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
     model_path = options.out / "model.skops"
     # The other recipe looks for faces that are not drawn.
-    recipe = {"modality": "both", "recipe": "reference"}
+    recipe: dict[str, Any] = {"modality": "both", "recipe": "reference"}
     with Work.on(corpus, n_jobs=options.jobs, max_unusable=0.0, **recipe) as work:
         report(work, PROTOCOLS, options.out)
         fit_and_save(work, model_path, corpus="synthetic", **recipe)

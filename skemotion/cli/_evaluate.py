@@ -61,7 +61,9 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
         print(result, end="\n\n")
     seconds = time.perf_counter() - start
     print(f"Evaluated in {seconds:.0f} s.", flush=True)
-    for result in results if out is not None else ():
+    if out is None:
+        return
+    for result in results:
         for kind, name in (("confusion", "png"), ("predictions", "csv"), ("metrics", "json")):
             path = out / f"{kind}-{result.protocol}.{name}"
             if name == "png":

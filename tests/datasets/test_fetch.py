@@ -165,7 +165,7 @@ def test_audio_is_downloaded_once(zenodo, fetch, tmp_path, no_network):
     loaded = load_ravdess(tmp_path / "ravdess" / "audio")
     assert corpus.keys() == loaded.keys()
     pd.testing.assert_frame_equal(corpus.data, loaded.data)
-    pd.testing.assert_frame_equal(corpus.metadata, loaded.frame)
+    pd.testing.assert_frame_equal(corpus.metadata, loaded.metadata)
     no_network()
     pd.testing.assert_frame_equal(fetch().data, corpus.data)
 

@@ -257,7 +257,7 @@ def test_order_and_rows_do_not_depend_on_the_file_system(tmp_path_factory, names
         patch.setattr(os, "walk", shuffled_walk)
         second = load_ravdess(folder, channel="both")
     pd.testing.assert_frame_equal(first.data, second.data)
-    pd.testing.assert_frame_equal(first.frame, second.frame)
+    pd.testing.assert_frame_equal(first.metadata, second.metadata)
     expected = sorted({(name[6], *name[1:6]) for name in names})
     assert first.groups.tolist() == [int(key[0]) for key in expected]
     assert first.target.tolist() == [EMOTIONS[int(key[2]) - 1] for key in expected]

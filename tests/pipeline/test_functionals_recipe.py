@@ -76,8 +76,7 @@ def test_one_model_answers_for_picture_alone_sound_alone_and_both(corpus, model)
 
 
 def test_a_clip_that_cannot_be_used_is_left_to_the_other_modality(corpus, model):
-    X, y = corpus
-    X = X.copy()
+    X = corpus[0].copy()
     X.loc[0, "audio"] = "lost.wav"
     with pytest.warns(UnusableClipWarning, match="lost.wav"):
         probabilities = model.predict_proba(X)
@@ -93,9 +92,9 @@ def test_clips_alone_do(corpus):
     expected = model.predict_proba(X)
     np.testing.assert_array_equal(model.predict_proba(clips), expected)
     np.testing.assert_array_equal(model.predict_proba(X["audio"]), expected)
-    with pytest.raises(MediaError, match=r"lost\.wav: expected a media file, found no such file"):
-        with pytest.warns(UnusableClipWarning):
-            model.predict("lost.wav")
+    lost = pytest.raises(MediaError, match=r"lost\.wav: expected a media file, found no such file")
+    with lost, pytest.warns(UnusableClipWarning):
+        model.predict("lost.wav")
 
 
 def test_speakers_clips_are_used_and_owned_up_to(corpus, model):
