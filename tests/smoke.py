@@ -19,7 +19,7 @@ def main() -> None:
             duration=0.5, frame_size=(120, 144),
         )  # fmt: skip
         run("--version")
-        run("train", corpus, "-o", model)
+        run("train", corpus, "--recipe", "reference", "-o", model)
         run("predict", model, next(corpus.rglob("*.mp4")))
 
 

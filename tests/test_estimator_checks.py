@@ -88,6 +88,7 @@ class Loudness(ClipTransformer):
     """A stage as a user writes it."""
 
     takes = "waveforms"
+    _parameter_constraints = {"n_blocks": [int]}
 
     def __init__(self, n_blocks=2):
         self.n_blocks = n_blocks

@@ -10,7 +10,6 @@ import warnings
 import zipfile
 from datetime import UTC, datetime
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
 
 import joblib
@@ -196,8 +195,7 @@ OWN_CLASSES = [
 
 @pytest.mark.parametrize("known", OWN_CLASSES)
 def test_every_estimator_is_saved_by_its_public_name_and_trusted(known, tmp_path):
-    needed = [p for p in signature(known).parameters.values() if p.default is p.empty]
-    made = known(*[None for _ in needed])
+    made = known.__new__(known)
     path = tmp_path / "model"
     dump_publicly(made, path)
     assert private_modules(path) == []
