@@ -3,6 +3,7 @@
 from ._bspline import BSplineProjector, bspline_basis, bspline_evaluate, bspline_project
 from ._mini_rocket import MiniRocket
 from ._multi_rocket import MultiRocket
+from ._resampler import TrajectoryResampler
 from ._statistics import TrajectoryStatistics, trajectory_statistics
 from ._tucker import PartialTucker, partial_tucker
 
@@ -11,6 +12,7 @@ __all__ = [
     "MiniRocket",
     "MultiRocket",
     "PartialTucker",
+    "TrajectoryResampler",
     "TrajectoryStatistics",
     "bspline_basis",
     "bspline_evaluate",

@@ -21,6 +21,9 @@ class MiniRocket(Rocket):
         Features wanted; a multiple of 84 comes out, 84 at least.
     n_points : int, default=96
         Points to which trajectories are brought by linear interpolation.
+    n_channels : int, default=1
+        How many trajectories a row of plain numbers holds, point after point, as a flattened
+        array of shape (n_points, n_channels).
     random_state : int, RandomState instance or None, default=None
         Which channels a kernel sees, and from which training clips biases are taken.
 
@@ -76,8 +79,10 @@ class MiniRocket(Rocket):
         self,
         n_kernels: int = 10_000,
         n_points: int = 96,
+        n_channels: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_kernels = n_kernels
         self.n_points = n_points
+        self.n_channels = n_channels
         self.random_state = random_state

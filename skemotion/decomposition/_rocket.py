@@ -33,11 +33,13 @@ class Rocket(TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_kernels": [Interval(Integral, 1, None, closed="left")],
         "n_points": [Interval(Integral, LENGTH + 1, None, closed="left")],
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
 
     n_kernels: int
     n_points: int
+    n_channels: int
     random_state: int | np.random.RandomState | None
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -148,7 +150,12 @@ class Rocket(TransformerMixin, BaseEstimator):
         column = clip_column(X)
         if column is None:
             X = check_clips(self, X, reset=reset)
-            flat = X.reshape(*X.shape[:2], -1)
+            if X.ndim == 2 and X.shape[1] % self.n_channels:
+                raise ValueError(
+                    f"{type(self).__name__} expected rows of n_channels={self.n_channels} "
+                    f"trajectories, found {X.shape[1]} numbers, which is no multiple of it."
+                )
+            flat = X.reshape(len(X), -1, self.n_channels if X.ndim == 2 else X[0, 0].size)
             return np.stack([resample(clip, self.n_points) for clip in flat])
         name = type(self).__name__
         table = column.reshape(len(column), -1)

@@ -2,6 +2,7 @@
 
 from ._cache import ClipCache
 from ._clip_pipeline import ClipPipeline, UnusableClipWarning
+from ._clip_union import ClipUnion
 from ._column_transformer import ClipColumnTransformer
 from ._recipes import make_emotion_pipeline
 from ._running import ClipError
@@ -13,6 +14,7 @@ __all__ = [
     "ClipColumnTransformer",
     "ClipError",
     "ClipPipeline",
+    "ClipUnion",
     "UnusableClipWarning",
     "find_unusable",
     "fit_usable",

@@ -317,17 +317,18 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
 def _check_rates(steps: list[Step]) -> None:
     """Refuse steps that take one sound to have different sample rates."""
-    rates = {
-        name: step.get_params(deep=False)["sample_rate"]
+    rates = [
+        (name, value)
         for name, step in steps
-        if hasattr(step, "get_params") and "sample_rate" in step.get_params(deep=False)
-    }
-    names = list(rates)
-    for before, after in pairwise(names):
-        if rates[before] != rates[after]:
+        if hasattr(step, "get_params")
+        for key, value in step.get_params().items()
+        if key.rpartition("__")[2] == "sample_rate"
+    ]
+    for (before, gives), (after, expects) in pairwise(rates):
+        if gives != expects:
             raise ValueError(
-                f"Steps disagree about the sample rate: {before!r} gives {rates[before]:,} Hz, "
-                f"{after!r} expects {rates[after]:,} Hz. Set both to one sample_rate."
+                f"Steps disagree about the sample rate: {before!r} gives {gives:,} Hz, {after!r} "
+                f"expects {expects:,} Hz. Set both to one sample_rate."
             )
 
 

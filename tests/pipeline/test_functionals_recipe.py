@@ -103,7 +103,7 @@ def test_speakers_clips_are_used_and_owned_up_to(corpus, model):
     own = make_emotion_pipeline(picture="landmarks", speaker="speaker").fit(X, y)
     assert uses_speaker_clips(own)
     assert own.score(X, y) > 0.9
-    scalers = [branch["scale"] for branch in own.named_estimators_.values()]
+    scalers = [branch["own"] for branch in own.named_estimators_.values()]
     assert [type(scaler) for scaler in scalers] == [SpeakerScaler] * 2
 
 
@@ -137,7 +137,7 @@ def test_each_picture_has_its_stages():
 
 
 def test_parameters_of_the_other_recipe_are_refused():
-    with pytest.raises(ValueError, match='speaker is for recipe="functionals"'):
+    with pytest.raises(ValueError, match='speaker is for recipe="functionals" and "rockets"'):
         make_emotion_pipeline(recipe="reference", speaker="speaker")
     with pytest.raises(ValueError, match='missing="impute" is for recipe="reference"'):
         make_emotion_pipeline(missing="impute")

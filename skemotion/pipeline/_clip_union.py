@@ -1,0 +1,128 @@
+"""Several descriptions of one clip, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.metaestimators import _BaseComposition
+
+from ..base import ClipTransformer, object_array
+
+
+class ClipUnion(ClipTransformer, _BaseComposition):
+    """Describe each clip by several stages, and put the results into one row.
+
+    What scikit-learn's `FeatureUnion` is to tables: a step of a `ClipPipeline` that shares what
+    the steps before it made, as where one waveform gives functionals and trajectories.
+
+    Parameters
+    ----------
+    transformer_list : list of (str, transformer)
+        Stages that need no fit, each of which takes the same clip; a `ClipPipeline` for several
+        in a row. Their results must have one shape for all clips.
+
+    Attributes
+    ----------
+    transformer_list_ : list of (str, transformer)
+        Copies that have seen the first clip.
+    n_features_in_ : int
+        Second axis of X at fit; the number of columns where X was columns of clips.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of X at fit, where X was numbers and had any.
+    clip_shape_ : tuple of int
+        Shape of a clip at fit, where X was an array of numbers; empty for columns of clips.
+
+    See Also
+    --------
+    ClipPipeline : Stages one after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.decomposition import TrajectoryResampler, TrajectoryStatistics
+    >>> from skemotion.pipeline import ClipUnion
+    >>> stages = [("s", TrajectoryStatistics(("mean",))), ("c", TrajectoryResampler(3))]
+    >>> union = ClipUnion(stages)
+    >>> union.fit_transform([np.array([0.0, 1.0, 2.0, 3.0])])
+    array([[1.5, 0. , 1.5, 3. ]])
+    >>> union.get_feature_names_out().tolist()
+    ['s__curve00_mean', 'c__curve00_point0', 'c__curve00_point1', 'c__curve00_point2']
+    """
+
+    _parameter_constraints = {"transformer_list": [list]}
+
+    def __init__(self, transformer_list: list[tuple[str, Any]]) -> None:
+        self.transformer_list = transformer_list
+
+    def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
+        """Describe one clip by every stage.
+
+        Parameters
+        ----------
+        clip : ndarray
+            As the stages take it.
+
+        Returns
+        -------
+        values : ndarray of shape (n_values,)
+        """
+        batch = object_array([clip])
+        stages = getattr(self, "transformer_list_", self.transformer_list)
+        return np.concatenate([np.ravel(stage.transform(batch)[0]) for _, stage in stages])
+
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the values of each stage, such as ``functionals__pitch_mean_voiced``."""
+        names: list[str] = []
+        for (name, stage), n_values in zip(self.transformer_list_, self._n_values, strict=True):
+            values = [str(value) for value in stage.get_feature_names_out()]
+            if len(values) != n_values:  # names of curves, of which there are several points
+                n_points = n_values // len(values)
+                values = [f"{value}_point{i}" for i in range(n_points) for value in values]
+            names += [f"{name}__{value}" for value in values]
+        return names
+
+    def check_parameters(self) -> None:
+        """Refuse names that are given twice or cannot be searched over."""
+        self._validate_names([name for name, _ in self.transformer_list])
+
+    def remember_clip(self, cells: list[NDArray[Any]]) -> None:
+        """Show the first clip to a copy of every stage, to learn its shape and no more."""
+        batch = object_array(cells[:1])
+        self.transformer_list_ = [
+            (name, clone(stage).fit(batch)) for name, stage in self.transformer_list
+        ]
+        self._n_values = [np.size(stage.transform(batch)[0]) for _, stage in self.transformer_list_]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of the stages included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include those of the stages, as ``name__parameter``.
+
+        Returns
+        -------
+        params : dict of str to value
+        """
+        params: dict[str, Any] = self._get_params("transformer_list", deep=deep)
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the stages included.
+
+        Parameters
+        ----------
+        **params : dict of str to value
+            ``name__parameter`` sets a stage's, ``name`` replaces a stage.
+
+        Returns
+        -------
+        self : ClipUnion
+        """
+        self._set_params("transformer_list", **params)
+        return self
