@@ -2,6 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
+from ._fragments import Segment, split_fragment
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -10,16 +11,19 @@ from ._media import (
     identity,
     open_stream,
 )
+from ._segments import cut_sound, timed_frames
 
 __all__ = [
     "UNREADABLE",
     "Limits",
     "MediaError",
+    "Segment",
     "Source",
     "beyond_limit",
     "check_allowed",
     "check_pixels",
     "clip_name",
+    "cut_sound",
     "decoding_threads",
     "enforced",
     "fetch",
@@ -29,4 +33,6 @@ __all__ = [
     "local_path",
     "open_file",
     "open_stream",
+    "split_fragment",
+    "timed_frames",
 ]
