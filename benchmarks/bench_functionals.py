@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 
 from skemotion.audio import speech_functionals
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "audio"))
-from plain_functionals import functionals as plain
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from references.functionals import functionals as plain
 
 RAVDESS = SHARED_DATA / "ravdess" / "Audio_Speech_Actors_01-12.zip"
 RATE = 16000

@@ -22,9 +22,24 @@ from skemotion.classification import (
     TrajectoryCNNClassifier,
     TrajectoryRNNClassifier,
 )
-from skemotion.decomposition import BSplineProjector, PartialTucker, TrajectoryStatistics
+from skemotion.decomposition import (
+    BSplineProjector,
+    MiniRocket,
+    MultiRocket,
+    PartialTucker,
+    TrajectoryStatistics,
+)
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader
+from skemotion.video import (
+    HOG3D,
+    FaceCrop,
+    FaceLandmarks,
+    FaceMeasures,
+    FrameHOG,
+    LandmarkLoader,
+    ONNXBackbone,
+    VideoLoader,
+)
 
 FOLDER = TemporaryDirectory()
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
@@ -43,7 +58,10 @@ STAGES = [
     HOG3D(),
     FrameHOG(),
     FaceCrop(),
+    FaceLandmarks(),
     ONNXBackbone(NETWORK),
+    LandmarkLoader(),
+    FaceMeasures(pose=True),
     AudioLoader(),
     AudioAugmenter(),
     AudioFeatures(),
@@ -51,6 +69,8 @@ STAGES = [
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
+    MiniRocket(200, n_points=20),
+    MultiRocket(84, n_points=20),
     ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())]),
 ]
 
@@ -86,8 +106,25 @@ class LiftedFaceCrop(_Lift, FaceCrop):
     pass
 
 
+class LiftedFaceLandmarks(_Lift, FaceLandmarks):
+    pass
+
+
 class LiftedONNXBackbone(_Lift, ONNXBackbone):
     pass
+
+
+class LiftedLandmarkLoader(_Lift, LandmarkLoader):
+    pass
+
+
+class LiftedFaceMeasures(_Lift, FaceMeasures):
+    """Sends a table's rows as faces of `n_features` frames, in which the jaw moves."""
+
+    @staticmethod
+    def _lift(X):
+        face = FaceMeasures().lift_row(np.empty(0, X.dtype))
+        return face + X[:, :, np.newaxis, np.newaxis] * (np.arange(68) < 17)[:, np.newaxis]
 
 
 class LiftedAudioLoader(_Lift, AudioLoader):
@@ -115,6 +152,14 @@ class LiftedTrajectoryStatistics(_Lift, TrajectoryStatistics):
 
 
 class LiftedPartialTucker(_Lift, PartialTucker):
+    pass
+
+
+class LiftedMiniRocket(_Lift, MiniRocket):
+    pass
+
+
+class LiftedMultiRocket(_Lift, MultiRocket):
     pass
 
 
@@ -280,7 +325,7 @@ def test_whole_suite(estimator):
         except unittest.SkipTest as skip:
             pytest.fail(f"{name} was skipped: {skip}")
         ran.append(name)
-    learns = isinstance(estimator, PartialTucker)
+    learns = isinstance(estimator, PartialTucker | MiniRocket | MultiRocket)
     assert set(ran) == (LEARNING if learns else STATELESS)
     # Pickling and the general check are each yielded twice.
     assert len(ran) == (47 if learns else 46)

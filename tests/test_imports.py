@@ -8,8 +8,8 @@ import skemotion
 
 # Installed with an extra or for the tests, or slow to import and seldom needed.
 HEAVY = {
-    "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime", "polars", "pooch",
-    "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
+    "ai_edge_litert", "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime",
+    "polars", "pooch", "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
 }  # fmt: skip
 EVERYTHING = (
     "import skemotion, skemotion.cli, skemotion.audio, skemotion.classification, "

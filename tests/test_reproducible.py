@@ -36,7 +36,7 @@ def work(case, corpus_path, memory, result_path):
     settings = {"classifier__max_iter": 40}
     if case.get("memory"):
         settings |= {f"features__{name}__clips__memory": memory for name in MODALITIES}
-    model = make_emotion_pipeline().set_params(
+    model = make_emotion_pipeline(recipe="reference").set_params(
         features__video__clips__load__size=(40, 48),
         features__video__tucker__ranks=(3, 4, 4, None, 1),
         features__audio__tucker__ranks=(6, 20),

@@ -26,6 +26,7 @@ from ._descriptors import (
 from ._pitch import pitch_candidates, track_pitch
 from ._spectrum import cut_frames, magnitude_spectrum
 
+_LOUDEST = 1e12  # whose power over a frame is still within single precision
 _POSITIVE = [Interval(Integral, 1, None, closed="left")]
 
 
@@ -201,6 +202,11 @@ def audio_features(
     trajectory : ndarray of shape (n_frames, n_features)
         Of the waveform's dtype.
 
+    Raises
+    ------
+    ValueError
+        If a feature is unknown, or a sample so large that its power is not finite.
+
     Examples
     --------
     >>> import numpy as np
@@ -210,6 +216,12 @@ def audio_features(
     array([  0.71, 440.25])
     """
     _check_features(features, n_mfcc, n_mels)
+    peak = np.abs(waveform).max(initial=0)
+    if peak > _LOUDEST:
+        raise ValueError(
+            f"expected samples of at most {_LOUDEST:g}, found {peak:.3g}. Scale the waveform to "
+            "[-1, 1]."
+        )
     frames = cut_frames(waveform, frame_length, hop_length)
     magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
     power = cache(lambda: magnitude() ** 2)

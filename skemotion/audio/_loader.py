@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from ..base import ClipTransformer, is_sound
-from ..io import MediaError, Source, beyond_limit, clip_name, limits_in_force
+from ..io import MediaError, beyond_limit, clip_name, limits_in_force
 from ._decoding import check_samples, decode_waveform, resample
 
 
@@ -78,9 +78,7 @@ class AudioLoader(ClipTransformer):
         self.sample_rate = sample_rate
         self.source_rate = source_rate
 
-    def transform_clip(
-        self, clip: Source | tuple[int, NDArray[Any]] | NDArray[Any]
-    ) -> NDArray[Any]:
+    def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Load one clip.
 
         Parameters
@@ -103,11 +101,11 @@ class AudioLoader(ClipTransformer):
             If the clip is missing, damaged, without sound or beyond `skemotion.limits`, or a
             waveform has no rate, or axes that cannot be told apart.
         """
+        rate: Any = self.source_rate
+        samples = clip
         if is_sound(clip):
             rate, samples = clip
-        elif isinstance(clip, np.ndarray):
-            rate, samples = self.source_rate, clip
-        else:
+        if not isinstance(samples, np.ndarray):
             return decode_waveform(clip, self.sample_rate)
         name = clip_name(samples)
         if rate is None:

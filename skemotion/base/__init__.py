@@ -12,30 +12,36 @@ from ._clip_function import ClipFunction
 from ._clip_transformer import ClipTransformer
 from ._columns import (
     clip_column,
-    clip_table,
     is_missing,
     is_sound,
     object_array,
     one_column,
 )
+from ._groups import group_params
 from ._kinds import rows_from
 from ._output import TableOutputMixin
+from ._parts import model_parts
+from ._tables import as_table, column_names, speaker_codes
 
 __all__ = [
     "FLOATS",
     "ClipFunction",
     "ClipTransformer",
     "TableOutputMixin",
+    "as_table",
     "check_cell",
     "check_clips",
     "check_input_names",
     "clip_column",
-    "clip_table",
+    "column_names",
+    "group_params",
     "is_missing",
     "is_sound",
     "missing_clips",
+    "model_parts",
     "object_array",
     "one_column",
     "remember_column",
     "rows_from",
+    "speaker_codes",
 ]

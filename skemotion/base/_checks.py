@@ -139,7 +139,12 @@ def _check_shape(estimator: BaseEstimator, shape: tuple[int, ...]) -> None:
 
 
 def check_cell(
-    estimator: BaseEstimator, cell: Any, row: int, *, ndim: Sequence[int] | None, expected: str
+    estimator: BaseEstimator,
+    cell: Any,
+    row: int | None,
+    *,
+    ndim: Sequence[int] | None,
+    expected: str,
 ) -> NDArray[Any]:
     """Check the array that is one clip, or one variant of it, in a column of clips.
 
@@ -149,8 +154,8 @@ def check_cell(
         The stage.
     cell : Any
         What stands in the column.
-    row : int
-        Where, for the error.
+    row : int or None
+        Where, for the error; None where the caller says it.
     ndim : sequence of int
         The numbers of axes the stage takes; None for any.
     expected : str
@@ -177,7 +182,8 @@ def check_cell(
         found = "NaN or infinity"
     else:
         return cell if cell.dtype in FLOATS else cell.astype(np.float64)
-    raise ValueError(f"{type(estimator).__name__} expected {expected}; found {found} in row {row}.")
+    place = "" if row is None else f" in row {row}"
+    raise ValueError(f"{type(estimator).__name__} expected {expected}; found {found}{place}.")
 
 
 def remember_column(estimator: BaseEstimator, n_columns: int = 1) -> None:

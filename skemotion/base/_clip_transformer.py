@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,7 @@ from sklearn.utils import Tags
 from ..io import MediaError
 from ._checks import check_clips, check_input_names, remember_column
 from ._columns import clip_column, object_array, one_column
-from ._kinds import KINDS, check_clip, first_row
+from ._kinds import KINDS, check_clip, first_row, refuse_one_in_color
 from ._output import TableOutputMixin
 
 
@@ -248,13 +249,8 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
 
     def _check_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
         kind = KINDS[self._array_kind]
-        shape = getattr(X, "shape", ())
-        if self._array_kind == "frames" and len(shape) == 4 and shape[3] == 3:
-            raise ValueError(
-                f"{type(self).__name__} expected clips of shape (n_clips, n_frames, height, "
-                f"width[, channel]), got an array of shape {shape}, which looks like a single "
-                "clip in colour: pass [clip]."
-            )
+        if self._array_kind == "frames":
+            refuse_one_in_color(self, getattr(X, "shape", ()))
         X = check_clips(
             self,
             X,
@@ -296,8 +292,10 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         """Transform one clip, and name the row in what goes wrong."""
         try:
             result = self.transform_clip(clip)
-        except MediaError:  # names the clip already
-            raise
+        except MediaError as error:
+            if isinstance(clip, str | os.PathLike):  # named already
+                raise
+            raise MediaError(f"row {row + first_row()}: {error}") from error
         except ValueError as error:
             raise ValueError(
                 f"{type(self).__name__} cannot use the clip in row {row + first_row()}: {error}"
@@ -305,8 +303,12 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         except Exception as error:
             error.add_note(f"In {type(self).__name__}, row {row + first_row()}.")
             raise
-        is_columns = self.ragged and isinstance(result, list) and _are_arrays(result)
-        return result if is_columns else np.asarray(result)
+        if self.ragged and isinstance(result, list) and _are_arrays(result):
+            return result
+        result = np.asarray(result)
+        # Single precision stays what it is, also where NumPy computes in double.
+        is_single = getattr(clip, "dtype", None) == np.float32
+        return result.astype(np.float32) if is_single and result.dtype == np.float64 else result
 
     def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
         """Transform a clip of an array; each channel of a waveform, which stay the last axes."""

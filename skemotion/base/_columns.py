@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -60,60 +60,6 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     return _in_memory(X)
 
 
-def clip_table(X: Any, columns: Sequence[str]) -> pd.DataFrame:
-    """Return X as a table with a column of clips for each name.
-
-    Parameters
-    ----------
-    X : DataFrame, column of clips, or a single clip
-        A table is returned as it is, as pandas' if it is another's. Of anything else, each clip
-        goes into every column: one file may have both picture and sound.
-    columns : sequence of str
-        Names of the columns of clips.
-
-    Returns
-    -------
-    table : DataFrame
-
-    Raises
-    ------
-    ValueError
-        If X is no clip, column of clips or table with one of these columns.
-
-    Examples
-    --------
-    >>> from skemotion.base import clip_table
-    >>> clip_table(["a.mp4", "b.mp4"], ["video", "audio"])
-       video  audio
-    0  a.mp4  a.mp4
-    1  b.mp4  b.mp4
-    """
-    names = " and ".join(map(repr, columns))
-    example = ", ".join(f"{name!r}: [...]" for name in columns)
-    if hasattr(X, "columns"):
-        if not set(columns) & set(X.columns):
-            raise ValueError(
-                f"Expected a table with a column {names}, found the columns {list(X.columns)}. "
-                f"Rename them, or pass pandas.DataFrame({{{example}}})."
-            )
-        if isinstance(X, pd.DataFrame):
-            return X
-        return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
-    index = X.index if isinstance(X, pd.Series) else None
-    if isinstance(X, _SOURCE) or hasattr(X, "read"):
-        X = [X]
-    column = clip_column(X)
-    if column is None or (column.ndim == 2 and column.shape[1] != 1):
-        found = f"an array of shape {np.shape(X)}" if hasattr(X, "shape") else type(X).__name__
-        raise ValueError(
-            f"Expected clips, found {found}. Pass pandas.DataFrame({{{example}}}), or a list of "
-            "paths."
-        )
-    return pd.DataFrame(
-        {name: pd.Series(column.ravel(), dtype=object) for name in columns}
-    ).set_axis(range(len(column)) if index is None else index, axis=0)
-
-
 def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
     """Return a column, or a table of one column, as a 1-d array; refuse a wider table."""
     if column.ndim == 2 and column.shape[1] > 1:
@@ -142,7 +88,7 @@ def object_array(items: Sequence[Any]) -> NDArray[Any]:
     return column
 
 
-def is_sound(clip: Any) -> bool:
+def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
     """Tell whether a cell is a ``(rate, waveform)`` pair."""
     return (
         isinstance(clip, tuple | list)

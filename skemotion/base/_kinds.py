@@ -82,6 +82,16 @@ def check_clip(stage: Any, cell: Any, row: int) -> Any:
     return clip[:, np.newaxis] if stage.takes == "trajectories" and clip.ndim == 1 else clip
 
 
+def refuse_one_in_color(stage: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an array that would be read as many clips, and is one in colour."""
+    if len(shape) == 4 and shape[-1] == 3:
+        raise ValueError(
+            f"{type(stage).__name__} expected clips of shape (n_clips, n_frames, height, width[, "
+            f"channel]), got an array of shape {shape}, which looks like a single clip in colour: "
+            "pass [clip]."
+        )
+
+
 def _check_source(cell: Any, row: int) -> Any:
     """Refuse what cannot be opened, by its row."""
     if is_missing(cell):

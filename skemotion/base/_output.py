@@ -16,12 +16,34 @@ class TableOutputMixin:
     scikit-learn would try to make a DataFrame of every result, which fails for more than two axes,
     and with it every pipeline that asks for pandas at its end. Objects, such as waveforms in one
     column per variant, are on their way to the next stage. A subclass that overrides ``transform``
-    keeps this.
+    or ``fit_transform`` keeps this.
     """
+
+    fit: Callable[..., Any]
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Fit to X and transform it.
+
+        Parameters
+        ----------
+        X : column(s) of clips, or array-like of shape (n_clips, ...)
+            As for `transform`.
+        y : array-like of shape (n_clips,), default=None
+            Ignored by stages that learn nothing from it.
+        **fit_params : Any
+            Passed to `fit`.
+
+        Returns
+        -------
+        result : ndarray of shape (n_clips, ...)
+            As from `transform`.
+        """
+        # TransformerMixin's own would frame all results.
+        return self.fit(X, y, **fit_params).transform(X)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # Without keys, scikit-learn does not wrap the methods as well.
-        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # type: ignore[call-arg]
         cls._sklearn_auto_wrap_output_keys = {"transform"}  # type: ignore[attr-defined]
         for name in ("transform", "fit_transform"):
             if name in vars(cls):

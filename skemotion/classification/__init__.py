@@ -1,7 +1,15 @@
-"""Classification: what turns a clip's descriptors into an emotion."""
+"""Classification: clips by the votes of their frames, trajectories by networks, and fusion."""
 
+from ._balanced_lda import BalancedLDA
 from ._frame_voting import FrameVotingClassifier
+from ._fusion import FusionClassifier
 from ._trajectory_cnn import TrajectoryCNNClassifier
 from ._trajectory_rnn import TrajectoryRNNClassifier
 
-__all__ = ["FrameVotingClassifier", "TrajectoryCNNClassifier", "TrajectoryRNNClassifier"]
+__all__ = [
+    "BalancedLDA",
+    "FrameVotingClassifier",
+    "FusionClassifier",
+    "TrajectoryCNNClassifier",
+    "TrajectoryRNNClassifier",
+]

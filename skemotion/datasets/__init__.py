@@ -1,14 +1,17 @@
 """Datasets: published corpora on disk or to be fetched, several as one, and a synthetic one."""
 
 from ._concat import concat_corpora
-from ._corpus import NAMINGS, load_corpus
+from ._corpus import NAMINGS, SCHEMES, load_corpus
 from ._fetch import fetch_ravdess
+from ._fetch_landmarker import fetch_face_landmarker
 from ._ravdess import load_ravdess
 from ._synthetic import make_ravdess
 
 __all__ = [
     "NAMINGS",
+    "SCHEMES",
     "concat_corpora",
+    "fetch_face_landmarker",
     "fetch_ravdess",
     "load_corpus",
     "load_ravdess",

@@ -7,11 +7,13 @@ from sklearn.utils import Bunch
 
 from ._files import Clip, find_recordings, make_bunch
 from ._namings import CREMA_D, JAVA_SED, TESS
-from ._ravdess import load_ravdess
+from ._ravdess import _NAMING, load_ravdess
 
 # Corpora whose file names alone tell everything; a further one is one more entry.
 _NAMINGS = {"java-sed": JAVA_SED, "tess": TESS, "crema-d": CREMA_D}
 NAMINGS = ("ravdess", *_NAMINGS)
+# How the files of each are named, for whoever reads the names.
+SCHEMES = (_NAMING, *_NAMINGS.values())
 
 _LOSSLESS = {".aif", ".aiff", ".flac", ".wav"}
 

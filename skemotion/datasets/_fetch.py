@@ -18,15 +18,16 @@ from ._files import take_rows
 from ._ravdess import load_ravdess
 
 _RECORD = "https://zenodo.org/api/records/1188976"
-_PAGE = "https://zenodo.org/records/1188976"
+_LANDMARKS_RECORD = "https://zenodo.org/api/records/3255102"
 _AUDIO = "Audio_Speech_Actors_01-24.zip"
 _VIDEO = "Video_Speech_Actor_{:02d}.zip"
+_LANDMARKS = "FacialTracking_Actors_01-24.zip"
 _ACTORS = range(1, 25)
 _TIMEOUT = 60  # seconds without a byte
 _CHUNK = 1 << 16
 _BY_HAND = (
-    f"Call again to go on, or download the archives by hand from {_PAGE} and pass their folder to "
-    "load_ravdess."
+    "Call again to go on, or download the archives by hand from https://zenodo.org/records/1188976 "
+    "(landmarks: https://zenodo.org/records/3255102) and pass their folder to load_ravdess."
 )
 
 
@@ -40,6 +41,7 @@ def fetch_ravdess(
     modality: Literal["audio", "video", "both"] = "audio",
     *,
     actors: Sequence[int] | None = None,
+    landmarks: bool = False,
     data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
     n_retries: int = 3,
@@ -58,9 +60,14 @@ def fetch_ravdess(
         (about 0.5 GB each), or all of them. Video has sound as well, as AAC; "both" takes the
         uncompressed sound.
     actors : sequence of int, default=None
-        The actors, 1 to 24. None means all of them. There is one archive of all actors' sound.
+        The actors, 1 to 24. None means all of them. There is one archive of all actors' sound,
+        and one of their landmarks.
+    landmarks : bool, default=False
+        Whether to add the facial landmarks of every frame of the videos [2]_, as OpenFace found
+        them (about 0.4 GB, from https://zenodo.org/records/3255102, under the same licence).
     data_home : str or path-like, default=None
-        Folder for data sets; the archives go to ``ravdess/audio`` and ``ravdess/video`` in it.
+        Folder for data sets; the archives go to ``ravdess/audio``, ``ravdess/video`` and
+        ``ravdess/landmarks`` in it.
         None means that of the environment variable ``SKEMOTION_DATA``, else
         ``~/skemotion_data``.
     download_if_missing : bool, default=True
@@ -103,6 +110,8 @@ def fetch_ravdess(
     .. [1] Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech
            and Song (RAVDESS). PLoS ONE 13(5): e0196391.
            https://doi.org/10.1371/journal.pone.0196391
+    .. [2] Swanson R, Livingstone SR, Russo FA (2019). RAVDESS Facial Landmark Tracking.
+           https://doi.org/10.5281/zenodo.3255102
 
     Examples
     --------
@@ -123,6 +132,8 @@ def fetch_ravdess(
         archives.append(folder / "audio" / _AUDIO)
     if modality != "audio":
         archives += [folder / "video" / _VIDEO.format(a) for a in _ACTORS if a in wanted]
+    if landmarks:
+        archives.append(folder / "landmarks" / _LANDMARKS)
 
     missing = [archive for archive in archives if not archive.is_file()]
     if missing and not download_if_missing:
@@ -132,7 +143,10 @@ def fetch_ravdess(
         )
     if missing:
         _download(missing, n_retries=n_retries, verbose=verbose)
-    corpus = load_ravdess(folder if modality == "both" else folder / modality)
+    corpus = load_ravdess(
+        folder if modality == "both" else folder / modality,
+        landmarks=folder / "landmarks" if landmarks else None,
+    )
     return take_rows(corpus, np.isin(corpus.groups, wanted))
 
 
@@ -147,7 +161,11 @@ def _download(archives: Sequence[Path], *, n_retries: int, verbose: bool) -> Non
     import pooch
     import requests
 
-    published = _ask_record([archive.name for archive in archives])
+    published = {}
+    for record in (_RECORD, _LANDMARKS_RECORD):
+        of_record = [a.name for a in archives if (a.name == _LANDMARKS) == (record != _RECORD)]
+        if of_record:
+            published |= _ask_record(record, of_record)
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("INFO" if verbose else "WARNING")
@@ -174,23 +192,23 @@ def _download(archives: Sequence[Path], *, n_retries: int, verbose: bool) -> Non
                 ) from error
             except ValueError as error:  # what pooch raises on another checksum
                 raise OSError(
-                    f"{archive.name}: expected the checksum {checksum} of {_RECORD}, found another "
-                    f"in what came from {url}, which is deleted. {_BY_HAND}"
+                    f"{archive.name}: expected the checksum {checksum}, as published, found "
+                    f"another in what came from {url}, which is deleted. {_BY_HAND}"
                 ) from error
     finally:
         logger.setLevel(level)
 
 
-def _ask_record(names: Sequence[str]) -> dict[str, _Published]:
-    """Look up what the record of the corpus says of archives."""
+def _ask_record(record: str, names: Sequence[str]) -> dict[str, _Published]:
+    """Look up what the record of a data set says of its archives."""
     import requests
 
     try:
-        response = requests.get(_RECORD, timeout=_TIMEOUT)
+        response = requests.get(record, timeout=_TIMEOUT)
         response.raise_for_status()
     except requests.RequestException as error:
         raise ConnectionError(
-            f"{_RECORD}: expected the record of RAVDESS, found {_reason(error)}. {_BY_HAND}"
+            f"{record}: expected the record of RAVDESS, found {_reason(error)}. {_BY_HAND}"
         ) from error
     published = {}
     try:
@@ -203,7 +221,7 @@ def _ask_record(names: Sequence[str]) -> dict[str, _Published]:
             published[name] = _Published(file["links"]["self"], int(file["size"]), checksum)
     except (KeyError, TypeError, ValueError) as error:
         raise OSError(
-            f"{_RECORD}: expected a list of files with address, size and MD5 checksum of "
+            f"{record}: expected a list of files with address, size and MD5 checksum of "
             f"{', '.join(names[:3])}, found another form ({error!r}). {_BY_HAND}"
         ) from error
     return published

@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
@@ -97,7 +97,9 @@ class Clip(NamedTuple):
 Recordings = dict[tuple[str, ...], list[Clip]]
 
 
-def find_recordings(path: str | os.PathLike[str], naming: Naming) -> Recordings:
+def find_recordings(
+    path: str | os.PathLike[str], naming: Naming, suffixes: Collection[str] = SOUND | PICTURE
+) -> Recordings:
     """Collect the clips of each recording of a corpus.
 
     Parameters
@@ -106,6 +108,8 @@ def find_recordings(path: str | os.PathLike[str], naming: Naming) -> Recordings:
         Folder, searched at any depth, or zip archive.
     naming : Naming
         The scheme of the file names.
+    suffixes : collection of str, default=SOUND | PICTURE
+        How the names of clips end, in lower case.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def find_recordings(path: str | os.PathLike[str], naming: Naming) -> Recordings:
     strangers = []
     for file in files:
         # Archives are listed by their members: what still ends in .zip lies inside another one.
-        if file.suffix not in SOUND | PICTURE | {".zip"}:
+        if file.suffix not in {*suffixes, ".zip"}:
             continue
         codes = naming.parse(PurePosixPath(file.name).stem)
         if codes is None:

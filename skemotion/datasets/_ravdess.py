@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from typing import Literal
 
 from sklearn.utils import Bunch
@@ -68,10 +69,21 @@ Licence: CC BY-NC-SA 4.0 (non-commercial, same licence, name the authors).
 )
 
 
+_LANDMARKS = replace(
+    _NAMING,
+    corpus="RAVDESS' landmarks",
+    example="Actor_01/01-01-05-02-01-02-01.csv",
+    archive="FacialTracking_Actors_01-24.zip",
+)
+
+
 def load_ravdess(
-    path: str | os.PathLike[str], *, channel: Literal["speech", "song", "both"] = "speech"
+    path: str | os.PathLike[str],
+    *,
+    channel: Literal["speech", "song", "both"] = "speech",
+    landmarks: str | os.PathLike[str] | None = None,
 ) -> Bunch:
-    """Load the RAVDESS corpus from the folder in which its archives are kept.
+    """Load the RAVDESS corpus [1]_ from the folder in which its archives are kept.
 
     Clips are listed, not opened, so that loading takes no memory to speak of. Archives may stay
     zipped.
@@ -83,6 +95,10 @@ def load_ravdess(
         or one zip archive.
     channel : {"speech", "song", "both"}, default="speech"
         The recordings to keep.
+    landmarks : str or path-like, default=None
+        Folder or zip archive of the facial landmarks of every recording, one file of
+        comma-separated values each, named as the video is: what the authors publish [2]_, or what
+        OpenFace makes of the videos.
 
     Returns
     -------
@@ -90,11 +106,12 @@ def load_ravdess(
         One row per recording, sorted by actor and then by the identifiers in the order of the
         file name, with attributes
 
-        data : pandas.DataFrame of shape (n_recordings, 2)
+        data : pandas.DataFrame of shape (n_recordings, 2) or (n_recordings, 3)
             Columns ``video`` and ``audio``: absolute path, or address of a zip member as
             ``zip://Actor_01/x.wav::/data/Audio.zip`` (the notation of fsspec), or None where there
             is no such clip. ``video`` is the video-only clip, else the full one; ``audio`` the
-            audio-only clip, else the full one.
+            audio-only clip, else the full one. With `landmarks`, the same of their files, in a
+            column ``landmarks``.
         target : numpy.ndarray of str of shape (n_recordings,)
             Emotion.
         groups : numpy.ndarray of int of shape (n_recordings,)
@@ -114,7 +131,8 @@ def load_ravdess(
         If `path` does not exist.
     MediaError
         If `path` is neither folder nor zip archive, if there is no clip of RAVDESS, or none of
-        the `channel`, or if an archive is damaged.
+        the `channel`, if an archive is damaged, or if there are landmarks of none of the
+        recordings.
 
     Warns
     -----
@@ -135,8 +153,10 @@ def load_ravdess(
 
     References
     ----------
-    Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and
-    Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391
+    .. [1] Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech
+       and Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391
+    .. [2] Swanson R, Livingstone SR, Russo FA (2019). RAVDESS Facial Landmark Tracking.
+       https://doi.org/10.5281/zenodo.3255102
 
     Examples
     --------
@@ -174,7 +194,25 @@ def load_ravdess(
     corpus.metadata["sex"] = column(["male" if actor % 2 else "female" for actor in corpus.groups])
     corpus.metadata["video_modality"] = column(_modalities(video))
     corpus.metadata["audio_modality"] = column(_modalities(audio))
+    if landmarks is not None:
+        corpus.data["landmarks"] = column(_find_landmarks(landmarks, list(rows), path))
     return corpus
+
+
+def _find_landmarks(
+    path: str | os.PathLike[str],
+    keys: list[tuple[str, ...]],
+    recordings: str | os.PathLike[str],
+) -> list[str | None]:
+    """Give the file of each recording's landmarks."""
+    found = find_recordings(path, _LANDMARKS, {".csv"})
+    if not set(found) & set(keys):
+        raise MediaError(
+            f"{path}: expected landmarks of the recordings in {recordings}, found those of "
+            f"{len(found)} others. Give the landmarks of the same actors and channel."
+        )
+    # Video-only and full are the same picture.
+    return _addresses([_first(found.get(key, []), "02", "01") for key in keys])
 
 
 def _video(clips: list[Clip]) -> Clip | None:

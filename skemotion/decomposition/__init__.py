@@ -1,11 +1,15 @@
 """Decomposition: from curves and tensors to few numbers per clip."""
 
 from ._bspline import BSplineProjector, bspline_basis, bspline_evaluate, bspline_project
+from ._mini_rocket import MiniRocket
+from ._multi_rocket import MultiRocket
 from ._statistics import TrajectoryStatistics, trajectory_statistics
 from ._tucker import PartialTucker, partial_tucker
 
 __all__ = [
     "BSplineProjector",
+    "MiniRocket",
+    "MultiRocket",
     "PartialTucker",
     "TrajectoryStatistics",
     "bspline_basis",

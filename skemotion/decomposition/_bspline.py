@@ -53,8 +53,9 @@ class BSplineProjector(CurveTransformer):
     Notes
     -----
     The least-squares problem [1]_ is solved by the singular value decomposition of the basis
-    at the curve's points. A curve with fewer points than coefficients gets, of all solutions
-    through its points, the one of least norm.
+    at the curve's points. A curve with fewer points than coefficients has many splines through its
+    points: it gets its mean, plus the coefficients of least norm for what is left. So a constant
+    curve has constant coefficients, whatever its number of points.
 
     References
     ----------
@@ -228,8 +229,12 @@ def bspline_basis(t: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[np
 @lru_cache(maxsize=256)  # a corpus has a few hundred different lengths; 20 kB each
 def _projection(n_points: int, n_knots: int, order: int) -> NDArray[np.float64]:
     """Give the matrix, (n_coefs, n_points), that takes a curve's points to its coefficients."""
-    matrix = np.asarray(
-        pinv(bspline_basis(np.linspace(0, 1, n_points), n_knots, order)), dtype=np.float64
-    )
+    basis = bspline_basis(np.linspace(0, 1, n_points), n_knots, order)
+    matrix = np.asarray(pinv(basis), dtype=np.float64)
+    if n_points < matrix.shape[0]:
+        # Least norm alone would pull coefficients between the points to 0. B-splines sum to one,
+        # so that the mean's coefficients are the mean.
+        mean = 1 / n_points
+        matrix = matrix - matrix.sum(axis=1, keepdims=True) * mean + mean
     matrix.flags.writeable = False
     return matrix

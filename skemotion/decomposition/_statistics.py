@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import Interval
 
 from ..base import FLOATS
 from ._curves import CurveTransformer, name_numbers
@@ -26,7 +28,11 @@ class TrajectoryStatistics(CurveTransformer):
         Which statistics, in which order: "mean", "std" (standard deviation of the points
         themselves, not an estimate of a population's), "min", "max", "p0" to "p100" (percentiles,
         linearly interpolated), "slope" (of the least-squares line over t in [0, 1]: the rise from
-        the clip's beginning to its end).
+        the clip's beginning to its end), "velocity_std" and "velocity_p95" (standard deviation of
+        the change from point to point, and 95th percentile of its size, per second).
+    rate : float, default=1.0
+        Points per second, for velocities: 30 for trajectories of a video of 30 frames per second.
+        With 1, velocities are per point.
 
     Attributes
     ----------
@@ -47,8 +53,8 @@ class TrajectoryStatistics(CurveTransformer):
 
     Notes
     -----
-    A curve of one point has standard deviation 0 and slope 0, and is each of the other statistics
-    itself.
+    A curve of one point has standard deviation, slope and velocities 0, and is each of the other
+    statistics itself.
 
     Examples
     --------
@@ -66,12 +72,18 @@ class TrajectoryStatistics(CurveTransformer):
     'mfcc03_mean'
     """
 
-    _parameter_constraints = {"statistics": [tuple, list]}
+    _parameter_constraints = {
+        "statistics": [tuple, list],
+        "rate": [Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(
-        self, statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope")
+        self,
+        statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope"),
+        rate: float = 1.0,
     ) -> None:
         self.statistics = statistics
+        self.rate = rate
 
     def transform_clip(self, clip: NDArray[Any]) -> NDArray[Any]:
         """Describe one clip's curves.
@@ -87,7 +99,7 @@ class TrajectoryStatistics(CurveTransformer):
             float32 for float32 curves, else float64. The values of several columns, which are
             variants of the clip, stand side by side.
         """
-        return trajectory_statistics(clip, self.statistics)
+        return trajectory_statistics(clip, self.statistics, self.rate)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the statistics, such as ``mfcc03_mean_pitch+4`` for ``mfcc03_pitch+4``.
@@ -110,6 +122,7 @@ class TrajectoryStatistics(CurveTransformer):
 def trajectory_statistics(
     curve: ArrayLike,
     statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope"),
+    rate: float = 1.0,
 ) -> NDArray[Any]:
     """Give a curve's statistics over time.
 
@@ -119,6 +132,8 @@ def trajectory_statistics(
         Values at n_points equally spaced points over [0, 1]; further axes are further curves.
     statistics : tuple of str
         As for `TrajectoryStatistics`.
+    rate : float, default=1.0
+        Points per second, for velocities.
 
     Returns
     -------
@@ -148,6 +163,8 @@ def trajectory_statistics(
     for i, name in enumerate(statistics):
         if name in _STATISTICS:
             result[i] = _STATISTICS[name](exact)
+        if name.startswith("velocity"):
+            result[i] *= rate
     return result.astype(dtype)
 
 
@@ -159,12 +176,19 @@ def _slope(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.tensordot(t, curve, axes=1) / (t @ t))
 
 
+def _velocity(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the change from point to point; 0 for one point, which has none."""
+    return np.diff(curve, axis=0) if len(curve) > 1 else np.zeros_like(curve)
+
+
 _STATISTICS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "mean": lambda curve: np.mean(curve, axis=0),
     "std": lambda curve: np.std(curve, axis=0),
     "min": lambda curve: np.min(curve, axis=0),
     "max": lambda curve: np.max(curve, axis=0),
     "slope": _slope,
+    "velocity_std": lambda curve: np.std(_velocity(curve), axis=0),
+    "velocity_p95": lambda curve: np.percentile(np.abs(_velocity(curve)), 95, axis=0),
 }
 _PERCENTILE = re.compile(r"p(\d{1,2}|100)")
 

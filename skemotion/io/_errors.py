@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from typing import Any
 
 from ._limits import limits_in_force
@@ -31,7 +32,9 @@ def clip_name(source: Any) -> str:
         return os.fspath(source) or "''"
     if hasattr(source, "shape"):
         return f"<array of shape {source.shape}>"
-    return repr(source)
+    if isinstance(source, tuple) and len(source) == 2 and hasattr(source[1], "shape"):
+        return f"<array of shape {source[1].shape} at {source[0]} Hz>"
+    return reprlib.repr(source)
 
 
 def beyond_limit(name: str, limit: str, found: str) -> MediaError:

@@ -75,7 +75,7 @@ def split_fragment(source: Any) -> tuple[Any, Segment | None]:
             f"hh:mm:ss, none of them negative, one may be left out), found {_MARK}{times}. Correct "
             "it, or rename the file if that is its name."
         )
-    start, end = _seconds(match["start"] or "0"), match["end"] and _seconds(match["end"])
+    start, end = _seconds(match["start"] or "0"), _seconds(match["end"]) if match["end"] else None
     if end is not None and start >= end:
         raise MediaError(
             f"{address}: expected a start before the end, found {float(start):g} s and "

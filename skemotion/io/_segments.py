@@ -22,7 +22,7 @@ _SEEKABLE_SOUND = _SEEKABLE | {"wav", "w64", "flac", "mp3", "ogg"}
 # shown after the time sought, where a container sorts by the time of decoding.
 _BEFORE = (0, 2, 10)
 # Lossy sound depends on the frames before. What it takes to forget them: Opus asks for 0.08 s.
-_BEFORE_SOUND = (Fraction(1, 2), 3)
+_BEFORE_SOUND = (Fraction(1, 2), Fraction(3))
 # Codecs of sound whose frames are all equally long, so that a rounded time tells which it is.
 _EQUAL_FRAMES = {"aac", "ac3", "eac3", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus"}
 # Sound and picture of one file differ in length, and annotations round.
@@ -180,7 +180,7 @@ def _sound_before(
     start: Fraction, whole: Source, container: Any, stream: Any
 ) -> Iterator[tuple[int, av.AudioFrame]]:
     """Decode from some time before another one; give each frame the number of its first sample."""
-    if start <= min(_BEFORE_SOUND) or container.format.name not in _SEEKABLE_SOUND:
+    if start <= _BEFORE_SOUND[0] or container.format.name not in _SEEKABLE_SOUND:
         yield from _count_samples(container.decode(stream), 0)
         return
     frames = container.decode(stream)

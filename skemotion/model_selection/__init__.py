@@ -1,18 +1,27 @@
 """Model selection: splits and figures that say which people a model was tested on."""
 
 from ._audit import audit_split
-from ._evaluate import PROTOCOLS, evaluate
+from ._calibration import expected_calibration_error
+from ._compare import Comparison, compare, paired_difference
+from ._evaluate import evaluate
 from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning, SplitAudit
+from ._protocols import PROTOCOLS
+from ._published_folds import PublishedFolds
 from ._split import WithinGroupShuffleSplit
 
 __all__ = [
     "PROTOCOLS",
+    "Comparison",
     "Evaluation",
     "Leak",
     "LeakageWarning",
+    "PublishedFolds",
     "SplitAudit",
     "WithinGroupShuffleSplit",
     "audit_split",
+    "compare",
     "evaluate",
+    "expected_calibration_error",
+    "paired_difference",
 ]

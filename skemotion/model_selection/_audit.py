@@ -1,4 +1,4 @@
-"""What a split of a corpus lets slip from training into test."""
+"""Leakage between training and test."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import is_missing
-from ..datasets._corpus import _NAMINGS
-from ..datasets._ravdess import _NAMING
-from ..io import clip_name, identity
+from ..datasets import SCHEMES
+from ..io import clip_name, identity, split_fragment
 from ._copies import content_keys
 from ._leaks import Leak, LeakageWarning, SplitAudit
 
-_CLIPS = ("video", "audio", "path", "file")
+CLIP_COLUMNS = ("video", "audio", "path", "file")
 _SENTENCES = ("statement", "sentence")
-# Where the columns of several schemes are there, the one that says most identifies.
-_SCHEMES = sorted([_NAMING, *_NAMINGS.values()], key=lambda naming: -len(naming.identifiers))
+_SPEAKERS = ("speaker", "actor")
+# Where the columns of several schemes are there, the one with most columns identifies.
+_SCHEMES = sorted(SCHEMES, key=lambda naming: -len(naming.identifiers))
 
 # What is found, and what to do about it.
 _TEXTS = {
@@ -41,9 +41,9 @@ _TEXTS = {
         "The same recordings are",
         "Put the forms of a recording into one row, as load_ravdess does, or give them one group.",
     ),
-    "actor": (
-        "The same actors are",
-        "Figures then say little about other people; split with groups=actors, for example by "
+    "speaker": (
+        "The same speakers are",
+        "Figures then say little about other people; split with groups=speakers, for example by "
         "GroupKFold.",
     ),
     "sentence": (
@@ -62,9 +62,9 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     ----------
     metadata : DataFrame
         A row per clip, such as ``corpus.data.join(corpus.metadata)`` of what `load_corpus` gives, with
-        any of these columns: ``actor``; ``statement`` or ``sentence``; ``video``, ``audio``,
+        any of these columns: ``speaker`` or ``actor``; ``statement`` or ``sentence``; ``video``, ``audio``,
         ``path`` or ``file`` with clips; the identifiers of a recording, such as RAVDESS has;
-        ``source``, as the parameter; and ``corpus``, which tells apart the actors and recordings of
+        ``source``, as the parameter; and ``corpus``, which tells apart the speakers and recordings of
         several corpora. What is missing is not audited.
     train, test : array-like of int or of bool
         Numbers of rows, from 0, or a mask over all of them.
@@ -81,8 +81,8 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
         - ``file``: the same file in two rows, or two files of the same bytes;
         - ``augmented copy``: rows made from the same row;
         - ``recording``: the same recording in two rows, also in other forms, such as audio-only
-          and full; told by the identifiers, or by the names of the files;
-        - ``actor``: the same actor;
+          and full; known by the identifiers, or by the names of the files;
+        - ``speaker``: the same speaker;
         - ``sentence``: the same sentence, as a note.
 
     Raises
@@ -97,12 +97,13 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
 
     See Also
     --------
-    evaluate : Tests a model under a split that keeps actors apart.
+    evaluate : Tests a model under a split that keeps speakers apart.
 
     Notes
     -----
     Files are compared by size, then by checksum and then by content; files elsewhere than on this
-    machine are compared by address alone.
+    machine are compared by address alone. Segments of a file are other clips than the file and
+    each other, also where they overlap.
 
     Examples
     --------
@@ -130,13 +131,13 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
         "file": _file_keys(table, used, n_rows, not_audited),
         "augmented copy": _source_keys(table.get("source"), source, n_rows, not_audited),
         "recording": _recording_keys(table, n_rows),
-        "actor": _cell_keys(table, ("actor",), n_rows),
+        "speaker": _cell_keys(table, _SPEAKERS, n_rows),
         "sentence": _cell_keys(table, _SENTENCES, n_rows),
     }
     missing = {
-        "file": f"no column of clips: {', '.join(_CLIPS)}",
+        "file": f"no column of clips: {', '.join(CLIP_COLUMNS)}",
         "recording": "no columns that identify one, and no file name of a known corpus",
-        "actor": "no column actor",
+        "speaker": f"no column {' or '.join(_SPEAKERS)}",
         "sentence": f"no column {' or '.join(_SENTENCES)}",
     }
     for kind, reason in missing.items():
@@ -158,7 +159,7 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
 
 
 _COLUMNS = {
-    *_CLIPS, *_SENTENCES, "actor", "corpus", "source",
+    *CLIP_COLUMNS, *_SENTENCES, *_SPEAKERS, "corpus", "source",
     *(name for naming in _SCHEMES for name in naming.identifiers),
 }  # fmt: skip
 
@@ -205,11 +206,11 @@ def _leak(
         f"{subject} in training ({len(train)} of {len(sides[0])} rows) and in test "
         f"({len(test)} of {len(sides[1])} rows), for example {example}. {advice}"
     )
-    return Leak(kind, train, test, example, message)
+    return Leak(kind, train, test, example, message, is_note=kind == "sentence")
 
 
 def _describe(table: dict[str, NDArray[Any]], row: int) -> str:
-    clips = [clip_name(table[name][row]) for name in _CLIPS if _present(table, name, row)]
+    clips = [clip_name(table[name][row]) for name in CLIP_COLUMNS if _present(table, name, row)]
     words = [f"{name} {table[name][row]}" for name in table if _present(table, name, row)]
     inside = ", ".join(dict.fromkeys(clips) if clips else words)
     return f"row {row} ({inside})" if inside else f"row {row}"
@@ -220,10 +221,12 @@ def _present(table: dict[str, NDArray[Any]], name: str, row: int) -> bool:
 
 
 def _cell_keys(table: dict[str, NDArray[Any]], names: Sequence[str], n_rows: int) -> _Keys:
-    return [
-        {(_corpus(table, row), table[name][row]) for name in names if _present(table, name, row)}
-        for row in range(n_rows)
-    ]
+    """Give what stands in the first of some columns that has anything in this row."""
+    keys: _Keys = []
+    for row in range(n_rows):
+        name = next((name for name in names if _present(table, name, row)), None)
+        keys.append(set() if name is None else {(_corpus(table, row), table[name][row])})
+    return keys
 
 
 def _corpus(table: dict[str, NDArray[Any]], row: int) -> Any:
@@ -237,7 +240,10 @@ def _file_keys(
     not_audited: dict[str, str],
 ) -> _Keys:
     clips = [
-        (row, table[name][row]) for row in used for name in _CLIPS if _present(table, name, row)
+        (row, table[name][row])
+        for row in used
+        for name in CLIP_COLUMNS
+        if _present(table, name, row)
     ]
     places, unread = content_keys(
         os.fspath(clip) for _, clip in clips if isinstance(clip, str | os.PathLike)
@@ -283,7 +289,7 @@ def _recording_keys(table: dict[str, NDArray[Any]], n_rows: int) -> _Keys:
                 cells = (table[name][row] for name in naming.identifiers)
                 found.add((_corpus(table, row), naming.corpus, *cells))
                 break
-        for name in _CLIPS:
+        for name in CLIP_COLUMNS:
             clip = table[name][row] if _present(table, name, row) else None
             if isinstance(clip, str | os.PathLike):
                 found |= {(_corpus(table, row), *key) for key in _named(os.fspath(clip))}
@@ -293,6 +299,7 @@ def _recording_keys(table: dict[str, NDArray[Any]], n_rows: int) -> _Keys:
 
 def _named(address: str) -> Iterator[tuple[Hashable, ...]]:
     """Read the recording from a file name, where it follows the scheme of a corpus."""
+    address, _ = split_fragment(address)
     stem = PurePath(address.split("::")[0]).stem
     for naming in _SCHEMES:
         codes = naming.parse(stem)

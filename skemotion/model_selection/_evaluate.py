@@ -1,75 +1,142 @@
-"""Testing a model on people it knows and on people it does not."""
+"""Testing a model on speakers it knows, on speakers it does not, or by any split."""
 
 from __future__ import annotations
 
+import os
 import warnings
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GroupKFold
-from sklearn.utils import _safe_indexing
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from ..pipeline import run_clip_stages
-from ._audit import audit_split
+from ..base import clip_column
+from ..io import clip_name
+from ..pipeline import ClipError, find_unusable, temporary_cache, usable_rows
+from ..preprocessing import uses_speaker_clips
+from ._audit import CLIP_COLUMNS, audit_split
 from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning
-from ._split import WithinGroupShuffleSplit
+from ._protocols import Splits, check_protocols, protocol_of
+from ._testing import Data, join_probabilities, join_scores, make_scorer, run_splits
 
-PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
-_MOST_FOLDS = 12
+@overload
+def evaluate(
+    model: BaseEstimator,
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    *,
+    protocol: str = ...,
+    cv: Any = ...,
+    scoring: Any = ...,
+    metadata: Any = ...,
+    max_unusable: float = ...,
+    n_jobs: int | None = ...,
+    random_state: int = ...,
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    model: BaseEstimator,
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    *,
+    protocol: Iterable[str],
+    cv: None = ...,
+    scoring: Any = ...,
+    metadata: Any = ...,
+    max_unusable: float = ...,
+    n_jobs: int | None = ...,
+    random_state: int = ...,
+) -> list[Evaluation]: ...
 
 
 def evaluate(
     model: BaseEstimator,
     X: Any,
-    y: NDArray[Any],
-    groups: NDArray[Any],
+    y: Any,
+    groups: Any = None,
     *,
-    metadata: pd.DataFrame | None = None,
-    protocols: tuple[str, ...] = PROTOCOLS,
+    protocol: str | Iterable[str] = "speaker-independent",
+    cv: Any = None,
+    scoring: Any = None,
+    metadata: Any = None,
+    max_unusable: float = 0.0,
     n_jobs: int | None = None,
     random_state: int = 0,
-) -> list[Evaluation]:
-    """Test a model under one protocol or both.
+) -> Evaluation | list[Evaluation]:
+    """Test a model, under a protocol or by splits of one's own.
 
-    Under ``"speaker-dependent"``, two thirds of each actor's clips are trained on and the rest is
-    tested, in five random splits. Under ``"speaker-independent"``, actors are dealt into folds (one
-    each up to 12 actors, 12 folds beyond), and each fold is tested by a model that has not seen
-    its actors. Only the second says what to expect for other people.
+    Under ``"speaker-independent"``, speakers are dealt into folds (one each up to 12 speakers, 12
+    folds beyond), and each fold is tested by a model that has not seen its speakers. Under
+    ``"speaker-dependent"``, two thirds of each speaker's clips are trained on and the rest is
+    tested, in five random splits. Only the first says what to expect for other people.
 
     Parameters
     ----------
     model : estimator
-        Such as `make_emotion_pipeline` returns. The steps that work clip by clip are run once,
-        before the splits, as they learn nothing. One whose ``fit`` asks for ``groups`` by metadata
-        routing gets the training clips' actors.
-    X : DataFrame or other table of length n_clips
+        Such as `make_emotion_pipeline` returns; not changed. Each clip is opened and described
+        once for all splits, by a `temporary_cache` where the model has no `memory`. A model whose
+        ``fit`` takes ``groups``, or asks for them by metadata routing, gets the training clips'
+        speakers, as does a search whose splitter needs groups.
+    X : table or column of clips, of length n_clips
         Clips.
-    y : ndarray of shape (n_clips,)
-        Emotions.
-    groups : ndarray of shape (n_clips,)
-        Actors.
-    metadata : DataFrame, default=None
+    y : array-like of shape (n_clips,)
+        Labels of any type.
+    groups : array-like of shape (n_clips,), default=None
+        Speakers. Both protocols need them.
+    protocol : {"speaker-independent", "speaker-dependent"} or iterable of these, \
+            default="speaker-independent"
+        The protocol, or several in this order.
+    cv : int, splitter or iterable of (train, test), default=None
+        Splits to take instead of a protocol's; an int is a number of stratified folds. What they
+        amount to is reported as the protocol, if the speakers are known. To split by anything but
+        the speaker, give the splits: ``cv=list(GroupKFold().split(X, y, sentences))``.
+    scoring : str, callable, list of str or dict, default=None
+        Further figures of each split, as in `sklearn.model_selection.cross_validate`.
+    metadata : DataFrame of length n_clips, default=None
         What is known of the clips, as `audit_split` takes it; the splits are then audited, and the
         figures come with what was found.
-    protocols : tuple of {"speaker-dependent", "speaker-independent"}, default=both
-        The protocols, in this order.
+    max_unusable : float, default=0.0
+        Share of clips that may be left out as they cannot be used; see `find_unusable`. At 0, the
+        first such clip raises its error.
     n_jobs : int, default=None
-        Splits worked on at once; None means 1 unless in a `joblib.parallel_config` context.
+        Splits worked on at once, after the first; None means 1 unless in a
+        `joblib.parallel_config` context. How many clips are opened at once is a `ClipPipeline`'s
+        own `n_jobs`.
     random_state : int, default=0
         Seed of the speaker-dependent splits.
 
     Returns
     -------
-    evaluations : list of Evaluation
-        One per protocol.
+    evaluation : Evaluation, or list of Evaluation
+        A list where several protocols were asked for.
+
+    Raises
+    ------
+    ValueError
+        Before any clip is opened: if lengths differ, a protocol or figure is not known, or the
+        clips do not suffice for the splits. Then, if too many clips cannot be used.
+    MediaError
+        If a clip cannot be used and none may be left out.
+
+    See Also
+    --------
+    audit_split : Looks for leaks between training and test.
+    compare : Compares two evaluations on the same clips.
+
+    Notes
+    -----
+    The first split is worked on alone, so that others find its clips described. The temporary
+    cache takes disk space: see `temporary_cache`.
 
     Examples
     --------
@@ -77,81 +144,97 @@ def evaluate(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skemotion.model_selection import evaluate
     >>> X = np.tile(np.arange(12.0)[:, np.newaxis] % 2, 3)
-    >>> y, actors = np.tile(["calm", "angry"], 6), np.repeat([1, 2, 3], 4)
-    >>> for result in evaluate(LogisticRegression(), X, y, actors):
-    ...     print(result.protocol, result.uar, result.n_splits)
-    speaker-dependent 1.0 5
-    speaker-independent 1.0 3
+    >>> y, speakers = np.tile(["calm", "angry"], 6), np.repeat([1, 2, 3], 4)
+    >>> result = evaluate(LogisticRegression(), X, y, speakers)
+    >>> result.protocol, result.uar, result.n_splits
+    ('speaker-independent', 1.0, 3)
+    >>> both = ("speaker-dependent", "speaker-independent")
+    >>> [result.n_splits for result in evaluate(LogisticRegression(), X, y, speakers, protocol=both)]
+    [5, 3]
+    >>> evaluate(LogisticRegression(), X, y, cv=4, scoring="neg_log_loss").protocol
+    'speakers unknown'
     """
-    y, groups = np.asarray(y), np.asarray(groups)
-    labels = list(dict.fromkeys(y.tolist()))
-    n_groups = len(np.unique(groups))
-    if len(labels) < 2:
-        raise ValueError(
-            f"Expected clips of at least two emotions, found only {labels}: there is nothing to "
-            "tell apart."
-        )
-    unknown = set(protocols) - set(PROTOCOLS)
-    if unknown:
-        raise ValueError(f"protocols must be among {PROTOCOLS}, got {sorted(unknown)}.")
-    if "speaker-independent" in protocols and n_groups < 2:
-        raise ValueError(
-            "The speaker-independent protocol needs clips of at least two actors, found one. Add "
-            "actors, or ask for the speaker-dependent protocol alone (--protocol speaker-dependent)."
-        )
-    model, X, _ = run_clip_stages(model, X)
-    evaluations = []
-    for protocol in protocols:
-        splitter = (
-            WithinGroupShuffleSplit(5, random_state=random_state)
-            if protocol == "speaker-dependent"
-            else GroupKFold(min(n_groups, _MOST_FOLDS))
-        )
-        splits = list(splitter.split(X, y, groups))
-        # Threads share the descriptors, which may be gigabytes. BLAS gets one within each, whatever
-        # their number: several add in another order, and figures would hang on n_jobs.
-        with threadpool_limits(1, user_api="blas"):
-            predictions = Parallel(n_jobs=n_jobs, prefer="threads")(
-                delayed(_predict)(model, X, y, groups, train, test) for train, test in splits
+    protocols = check_protocols(protocol) if cv is None else [""]
+    y = column_or_1d(np.asarray(y))
+    groups = None if groups is None else column_or_1d(np.asarray(groups))
+    check_consistent_length(X, y, groups, metadata)
+    scorer = make_scorer(model, scoring)
+    # Splits can be iterators, which are gone once they are read.
+    cv = list(cv) if isinstance(cv, Iterable) and not hasattr(cv, "split") else cv
+    data = Data(X, y, groups, np.arange(len(y)))
+    plans = data.plan(protocols, cv, random_state)
+    with temporary_cache(model) as cached:
+        errors: list[ClipError] = []
+        if max_unusable:
+            errors = find_unusable(cached, X)
+            rows = usable_rows(errors, len(y), max_unusable)
+            if errors:
+                cv = _kept_splits(cv, rows, len(y)) if isinstance(cv, list) else cv
+                data = data.take(rows)
+                plans = data.plan(protocols, cv, random_state)
+        names = _clip_names(X, metadata)
+        evaluations = []
+        for splits, name in plans:
+            found = run_splits(cached, data, splits, scorer, n_jobs)
+            tested = np.concatenate([test for _, test in splits])
+            rows = data.rows[tested]
+            kind = protocol_of(splits, data.groups)
+            evaluations.append(
+                Evaluation(
+                    protocol=kind,
+                    target=y[rows],
+                    prediction=np.concatenate([result.prediction for result in found]),
+                    groups=None if groups is None else groups[rows],
+                    labels=data.labels,
+                    n_clips=len(data.y),
+                    n_splits=len(splits),
+                    leaks=() if metadata is None else _audit(metadata, splits, data.rows, kind),
+                    rows=rows,
+                    folds=np.repeat(np.arange(len(splits)), [len(test) for _, test in splits]),
+                    probabilities=join_probabilities(found),
+                    clips=None if names is None else names[rows],
+                    scores=join_scores(found),
+                    unusable=tuple(errors),
+                    uses_speaker_clips=uses_speaker_clips(model),
+                    splitter=name,
+                )
             )
-        leaks = {} if metadata is None else _audit(metadata, splits)
-        tested = np.concatenate([test for _, test in splits])
-        evaluations.append(
-            Evaluation(
-                protocol=protocol,
-                target=y[tested],
-                prediction=np.concatenate(predictions),
-                groups=groups[tested],
-                labels=labels,
-                n_clips=len(y),
-                n_splits=len(splits),
-                leaks=tuple(leaks.values()),
-            )
-        )
-    return evaluations
+    return evaluations if cv is None and not isinstance(protocol, str) else evaluations[0]
 
 
-def _audit(metadata: pd.DataFrame, splits: list[tuple[Any, Any]]) -> dict[str, Leak]:
-    """Give the first leak of each kind; they are told with the figures, not as warnings."""
+def _kept_splits(splits: list[Any], rows: NDArray[np.intp], n_clips: int) -> list[Any]:
+    """Give the same splits without the clips that are left out, by their new row numbers."""
+    number = np.full(n_clips, -1)
+    number[rows] = np.arange(len(rows))
+    sides = [[number[np.arange(n_clips)[side]] for side in split] for split in splits]
+    return [tuple(side[side >= 0] for side in split) for split in sides]
+
+
+def _audit(
+    metadata: Any, splits: Splits, rows: NDArray[np.intp], protocol: str
+) -> tuple[Leak, ...]:
+    """Give the first leak of each kind; they are reported with the figures, not as warnings."""
     found: dict[str, Leak] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)
         for train, test in splits:
-            for leak in audit_split(metadata, train, test):
+            for leak in audit_split(metadata, rows[train], rows[test]):
                 found.setdefault(leak.kind, leak)
-    return found
+    if "speaker" in found and protocol == "speaker-dependent":
+        found["speaker"] = replace(found["speaker"], is_note=True)
+    return tuple(found.values())
 
 
-def _predict(
-    model: BaseEstimator,
-    X: Any,
-    y: NDArray[Any],
-    groups: NDArray[Any],
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-) -> NDArray[Any]:
-    # A network that stops early on people it has not seen asks for them by metadata routing.
-    asks = get_routing_for_object(model).consumes("fit", ["groups"])
-    routed = {"groups": groups[train]} if asks else {}
-    fitted = clone(model).fit(_safe_indexing(X, train), y[train], **routed)
-    return np.asarray(fitted.predict(_safe_indexing(X, test)))
+def _clip_names(X: Any, metadata: Any) -> NDArray[Any] | None:
+    """Give the file of each row, where there are files."""
+    tables = [table for table in (X, metadata) if hasattr(table, "columns")]
+    columns = [table[name] for table in tables for name in CLIP_COLUMNS if name in table.columns]
+    if not hasattr(X, "columns"):
+        own = clip_column(X)
+        columns += [] if own is None or own.ndim > 1 else [own]
+    names = np.full(len(columns[0]) if columns else 0, None, dtype=object)
+    for column in columns:
+        for row, clip in enumerate(pd.Series(np.asarray(column, dtype=object)).tolist()):
+            if names[row] is None and isinstance(clip, str | os.PathLike):
+                names[row] = clip_name(clip)
+    return names if any(name is not None for name in names) else None

@@ -1,19 +1,25 @@
-"""What came of testing a model under one protocol."""
+"""The result of testing a model under one protocol."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import sklearn
 from numpy.typing import NDArray
 
+from .. import __version__
+from ..pipeline import ClipError
+from ._figures import FEWEST_SPEAKERS, FIGURES, accuracy, count, macro_f1, resample, uar
 from ._leaks import Leak
+from ._text import lay_out
 
-_RESAMPLES = 2000
-# Of one actor or two there are hardly any other draws.
-_FEWEST_GROUPS = 3
+if TYPE_CHECKING:
+    from ..inspection import EvaluationDisplay
 
 
 # Arrays have no single answer to whether they are equal.
@@ -24,22 +30,38 @@ class Evaluation:
     Attributes
     ----------
     protocol : str
-        Such as ``"speaker-independent"``.
-    target : ndarray of str, shape (n_predictions,)
-        True emotions.
-    prediction : ndarray of str, shape (n_predictions,)
-        Predicted emotions.
-    groups : ndarray of shape (n_predictions,)
-        Actors.
-    labels : list of str
-        Emotions, in the order of the confusion matrix.
+        Whether tested speakers were in training: ``"speaker-independent"``,
+        ``"speaker-dependent"``, ``"speakers partly shared"`` or ``"speakers unknown"``.
+    target : ndarray of shape (n_predictions,)
+        True labels.
+    prediction : ndarray of shape (n_predictions,)
+        Predicted labels.
+    groups : ndarray of shape (n_predictions,), or None
+        Speakers, if known.
+    labels : list
+        All labels, in the order of the confusion matrix and of `probabilities`.
     n_clips : int
-        Clips of the corpus.
+        Clips that could be used.
     n_splits : int
         Splits that the predictions are pooled over.
     leaks : tuple of Leak
-        What `audit_split` found in the splits, the first of each kind; empty where the corpus'
-        identifiers were not given.
+        What `audit_split` found in the splits, the first of each kind; empty without metadata.
+    rows : ndarray of int, shape (n_predictions,), or None
+        Row of X of each prediction.
+    folds : ndarray of int, shape (n_predictions,), or None
+        Split of each prediction, from 0.
+    probabilities : ndarray of shape (n_predictions, n_labels), or None
+        From `predict_proba`, if the model has it; 0 for a label that no training clip had.
+    clips : ndarray of str, shape (n_predictions,), or None
+        The names of the clips, where X or the metadata has them.
+    scores : dict of str to ndarray of shape (n_splits,)
+        The figures of `scoring`, for each split.
+    unusable : tuple of ClipError
+        Clips that were left out.
+    uses_speaker_clips : bool
+        Whether the model adapts to a tested speaker by further, unlabelled clips of the same.
+    splitter : str
+        How the clips were split.
 
     See Also
     --------
@@ -51,120 +73,210 @@ class Evaluation:
     >>> from skemotion.model_selection import Evaluation
     >>> truth, guess = np.array(["sad", "sad", "happy"]), np.array(["sad", "happy", "happy"])
     >>> result = Evaluation("speaker-independent", truth, guess, np.arange(3), ["happy", "sad"], 3, 3)
-    >>> round(result.accuracy, 2), round(result.uar, 2)
-    (0.67, 0.75)
+    >>> round(result.accuracy, 2), round(result.uar, 2), round(result.macro_f1, 2)
+    (0.67, 0.75, 0.67)
     """
 
     protocol: str
     target: NDArray[Any]
     prediction: NDArray[Any]
-    groups: NDArray[Any]
-    labels: list[str]
+    groups: NDArray[Any] | None
+    labels: list[Any]
     n_clips: int
     n_splits: int
     leaks: tuple[Leak, ...] = ()
-
-    @property
-    def accuracy(self) -> float:
-        """Share of test clips that were recognised."""
-        return float(_accuracy(self.confusion_matrix))
+    rows: NDArray[np.intp] | None = None
+    folds: NDArray[np.intp] | None = None
+    probabilities: NDArray[np.float64] | None = None
+    clips: NDArray[Any] | None = None
+    scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    unusable: tuple[ClipError, ...] = ()
+    uses_speaker_clips: bool = False
+    splitter: str = ""
 
     @property
     def uar(self) -> float:
-        """Recall, averaged over the emotions (unweighted average recall, balanced accuracy)."""
-        return float(_uar(self.confusion_matrix))
+        """Unweighted average recall: recall, averaged over the labels (balanced accuracy)."""
+        return float(uar(self.confusion_matrix))
 
     @property
-    def accuracy_interval(self) -> tuple[float, float]:
-        """95 % interval of the accuracy, by resampling actors; NaN for fewer than three."""
-        return self._interval(_accuracy(self._resampled))
+    def accuracy(self) -> float:
+        """Share of test clips that were recognised (weighted accuracy)."""
+        return float(accuracy(self.confusion_matrix))
+
+    @property
+    def macro_f1(self) -> float:
+        """F1, averaged over the labels."""
+        return float(macro_f1(self.confusion_matrix))
 
     @property
     def uar_interval(self) -> tuple[float, float]:
-        """95 % interval of the mean recall, by resampling actors; NaN for fewer than three."""
-        return self._interval(_uar(self._resampled))
+        """95 % interval of `uar`, by resampling speakers; NaN for fewer than three."""
+        return self._interval("uar")
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95 % interval of `accuracy`, by resampling speakers; NaN for fewer than three."""
+        return self._interval("accuracy")
+
+    @property
+    def macro_f1_interval(self) -> tuple[float, float]:
+        """95 % interval of `macro_f1`, by resampling speakers; NaN for fewer than three."""
+        return self._interval("macro_f1")
 
     @property
     def n_groups(self) -> int:
-        """Number of actors."""
-        return len(self._by_group)
+        """Number of tested speakers; 0 where they are not known."""
+        return 0 if self.groups is None else len(np.unique(self.groups))
 
     @property
     def confusion_matrix(self) -> NDArray[np.intp]:
-        """Number of clips per true (row) and predicted (column) emotion."""
-        return self._by_group.sum(axis=0)
+        """Number of clips per true (row) and predicted (column) label."""
+        return np.asarray(self._by_speaker.sum(axis=0))
 
-    @cached_property
-    def _by_group(self) -> NDArray[np.intp]:
-        """One confusion matrix per actor, shape (n_groups, n_labels, n_labels)."""
-        actors, actor = np.unique(self.groups, return_inverse=True)
-        row, column = (
-            np.array([self.labels.index(word) for word in words])
-            for words in (self.target, self.prediction)
-        )
-        counts = np.zeros((len(actors), len(self.labels), len(self.labels)), dtype=np.intp)
-        np.add.at(counts, (actor, row, column), 1)
-        return counts
+    @property
+    def per_fold(self) -> pd.DataFrame:
+        """The figures of each split, `scores` included."""
+        if self.folds is None:
+            raise ValueError("This evaluation does not say which split each prediction is of.")
+        table = self._table(self.folds)
+        return table.assign(**{name: self.scores[name] for name in self.scores})
 
-    @cached_property
-    def _resampled(self) -> NDArray[np.intp]:
-        """Confusion matrices of corpora whose actors are drawn from ours, with repetition.
+    @property
+    def per_speaker(self) -> pd.DataFrame:
+        """The figures of each speaker, over all splits."""
+        if self.groups is None:
+            raise ValueError("The speakers are not known: give evaluate their groups.")
+        return self._table(self.groups)
 
-        Clips of one actor are alike, so that resampling clips would promise too much.
+    def to_frame(self) -> pd.DataFrame:
+        """Give a row for each tested clip, for each time it was tested.
+
+        Returns
+        -------
+        table : DataFrame of shape (n_predictions, n_columns)
+            Columns ``row`` (of X), ``clip``, ``fold`` and ``speaker``, as far as they are known;
+            ``target``; ``prediction``; and ``probability_LABEL`` for each label, if the model
+            gives probabilities.
         """
-        rng = np.random.default_rng(0)
-        draws = rng.integers(self.n_groups, size=(_RESAMPLES, self.n_groups))
-        return self._by_group[draws].sum(axis=1)
+        known = {
+            "row": self.rows, "clip": self.clips, "fold": self.folds, "speaker": self.groups,
+            "target": self.target, "prediction": self.prediction,
+        }  # fmt: skip
+        table = pd.DataFrame({name: column for name, column in known.items() if column is not None})
+        if self.probabilities is not None:
+            for label, column in zip(self.labels, self.probabilities.T, strict=True):
+                table[f"probability_{label}"] = column
+        return table
 
-    def _interval(self, values: NDArray[np.float64]) -> tuple[float, float]:
-        if self.n_groups < _FEWEST_GROUPS:
-            return (np.nan, np.nan)
-        low, high = np.nanpercentile(values, [2.5, 97.5])
-        return float(low), float(high)
+    def to_json(self) -> str:
+        """Give all figures, how they came about, and the versions used, as JSON.
+
+        Returns
+        -------
+        text : str
+            An object with the attributes by name; what is not a number is null.
+        """
+        figures = {}
+        for name in FIGURES:
+            figures[name] = getattr(self, name)
+            figures[f"{name}_interval"] = list(self._interval(name))
+        content = {
+            "protocol": self.protocol,
+            "splitter": self.splitter,
+            "uses_speaker_clips": self.uses_speaker_clips,
+            "n_clips": self.n_clips,
+            "n_speakers": self.n_groups,
+            "n_splits": self.n_splits,
+            "n_predictions": len(self.target),
+            **figures,
+            "scores": {name: values.tolist() for name, values in self.scores.items()},
+            "labels": self.labels,
+            "confusion_matrix": self.confusion_matrix.tolist(),
+            "leaks": [
+                {"kind": leak.kind, "is_note": leak.is_note, "message": leak.message}
+                for leak in self.leaks
+            ],
+            "unusable": [error._asdict() for error in self.unusable],
+            "versions": {"skemotion": __version__, "scikit-learn": sklearn.__version__},
+        }
+        for name, known in (("fold", self.folds), ("speaker", self.groups)):
+            if known is not None:
+                table = getattr(self, f"per_{name}").rename_axis(name).reset_index()
+                content[f"per_{name}"] = table.to_dict("records")
+        return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def plot(self, ax: Any = None) -> EvaluationDisplay:
+        """Draw the confusion matrix.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a figure of its own.
+
+        Returns
+        -------
+        display : EvaluationDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from ..inspection import EvaluationDisplay
+
+        return EvaluationDisplay.from_evaluation(self, ax=ax)
 
     def __str__(self) -> str:
         """Lay out the figures and the confusion matrix as text."""
-        return "\n".join(
-            [
-                f"{self.protocol}: {self.n_clips} clips, {self.n_groups} actors, "
-                f"{self.n_splits} splits, {len(self.target)} predictions",
-                f"  accuracy     {_percent(self.accuracy, self.accuracy_interval)}",
-                f"  mean recall  {_percent(self.uar, self.uar_interval)}",
-                "",
-                *_table(self.confusion_matrix, self.labels),
-                *([""] if self.leaks else []),
-                *(f"  {'note' if leak.is_note else 'LEAK'}: {leak.message}" for leak in self.leaks),
-            ]
+        return lay_out(self)
+
+    def _codes(self, words: NDArray[Any]) -> NDArray[np.intp]:
+        positions = {label: i for i, label in enumerate(self.labels)}
+        try:
+            return np.array([positions[word] for word in words.tolist()], dtype=np.intp)
+        except KeyError as error:
+            raise ValueError(f"{error.args[0]!r} is not one of the labels {self.labels}.") from None
+
+    def _count(self, part: NDArray[Any]) -> NDArray[np.intp]:
+        return count(self._codes(self.target), self._codes(self.prediction), part, len(self.labels))
+
+    def _table(self, part: NDArray[Any]) -> pd.DataFrame:
+        names, position = np.unique(part, return_inverse=True)
+        counts = self._count(position)
+        return pd.DataFrame(
+            {
+                "n_clips": counts.sum(axis=(1, 2)),
+                **{name: figure(counts) for name, figure in FIGURES.items()},
+            },
+            index=names,
         )
 
+    @cached_property
+    def _by_speaker(self) -> NDArray[np.intp]:
+        """One confusion matrix per speaker, shape (n_speakers, n_labels, n_labels)."""
+        known = np.zeros(len(self.target)) if self.groups is None else self.groups
+        return self._count(np.unique(known, return_inverse=True)[1])
 
-def _accuracy(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
-    hits = np.trace(confusion, axis1=-2, axis2=-1)
-    return np.asarray(hits / confusion.sum(axis=(-2, -1)))
+    @cached_property
+    def _resampled(self) -> NDArray[np.float64]:
+        return resample(self._by_speaker)
 
-
-def _uar(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    totals = confusion.sum(axis=-1)
-    # An emotion that no drawn actor shows has no recall.
-    recall = np.divide(hits, totals, out=np.full(hits.shape, np.nan), where=totals > 0)
-    return np.asarray(np.nanmean(recall, axis=-1))
-
-
-def _percent(value: float, interval: tuple[float, float]) -> str:
-    if np.isnan(interval[0]):
-        return f"{value:6.1%}  (no interval: too few actors)"
-    return f"{value:6.1%}  (95 % interval over actors {interval[0]:.1%} to {interval[1]:.1%})"
+    def _interval(self, name: str) -> tuple[float, float]:
+        if self.n_groups < FEWEST_SPEAKERS:
+            return (np.nan, np.nan)
+        low, high = np.nanpercentile(FIGURES[name](self._resampled), [2.5, 97.5])
+        return float(low), float(high)
 
 
-def _table(confusion: NDArray[np.intp], labels: list[str]) -> list[str]:
-    name = max(map(len, labels))
-    width = max(name, len(str(confusion.max()))) + 2
-    return [
-        f"  {'true':{name}} | " + "".join(f"{label:>{width}}" for label in labels) + "   predicted",
-        f"  {'-' * name}-+-" + "-" * (width * len(labels)),
-        *(
-            f"  {label:{name}} | " + "".join(f"{count:{width}d}" for count in row)
-            for label, row in zip(labels, confusion, strict=True)
-        ),
-    ]
+def _plain(value: Any) -> Any:
+    """Put numbers, texts, lists and dicts in place of what JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

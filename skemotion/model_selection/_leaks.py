@@ -16,11 +16,11 @@ class LeakageWarning(UserWarning):
 # Arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
 class Leak:
-    """One way in which test rows are known from training.
+    """One way in which training says something about test rows.
 
     Attributes
     ----------
-    kind : {"row", "file", "augmented copy", "recording", "actor", "sentence"}
+    kind : {"row", "file", "augmented copy", "recording", "speaker", "sentence"}
         What is on both sides.
     train, test : ndarray of int
         The rows concerned.
@@ -28,6 +28,9 @@ class Leak:
         A row of training and one of test, with their clips.
     message : str
         The finding, with the example and what to do about it.
+    is_note : bool, default=False
+        Whether it is worth knowing, and no reason for a warning: a sentence; and, in an
+        evaluation, a speaker where that is the protocol.
     """
 
     kind: str
@@ -35,11 +38,7 @@ class Leak:
     test: NDArray[np.intp]
     example: str
     message: str
-
-    @property
-    def is_note(self) -> bool:
-        """Whether it is worth knowing, and no reason for a warning."""
-        return self.kind == "sentence"
+    is_note: bool = False
 
 
 @dataclass(frozen=True)

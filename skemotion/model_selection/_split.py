@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 
 
-class WithinGroupShuffleSplit:
+class WithinGroupShuffleSplit(GroupsConsumerMixin):
     """Split each group's clips at random, so that every group is in training and in test.
 
-    With actors as groups this is the protocol of many published figures on acted corpora. A model
-    then knows the people it is tested on, and its figures say little about other people; see
-    `sklearn.model_selection.GroupKFold` for the split that does.
+    With speakers as groups this is the protocol of many published figures on acted corpora. A model
+    then knows the people it is tested on, and its figures say little about other people; for those,
+    split by `sklearn.model_selection.GroupKFold`.
+
+    Like scikit-learn's group splitters, it asks for ``groups`` under metadata routing.
 
     Parameters
     ----------
@@ -96,7 +99,7 @@ class WithinGroupShuffleSplit:
             Sorted.
         """
         if groups is None:
-            raise ValueError("groups is needed: give each clip's group, such as its actor.")
+            raise ValueError("groups is needed: give each clip's group, such as its speaker.")
         X, y, groups = indexable(X, y, groups)
         groups = np.asarray(groups)
         rng = check_random_state(self.random_state)

@@ -2,13 +2,21 @@
 
 from ._cache import ClipCache
 from ._clip_pipeline import ClipPipeline, UnusableClipWarning
+from ._column_transformer import ClipColumnTransformer
 from ._recipes import make_emotion_pipeline
 from ._running import ClipError
+from ._temporary_cache import temporary_cache
+from ._usable import find_unusable, fit_usable, usable_rows
 
 __all__ = [
     "ClipCache",
+    "ClipColumnTransformer",
     "ClipError",
     "ClipPipeline",
     "UnusableClipWarning",
+    "find_unusable",
+    "fit_usable",
     "make_emotion_pipeline",
+    "temporary_cache",
+    "usable_rows",
 ]

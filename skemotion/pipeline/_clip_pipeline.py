@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
 import joblib
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
-from tqdm.auto import tqdm
 
 from .._threads import one_blas_thread
-from ..base import TableOutputMixin, clip_column
-from ..io import clip_name
+from ..base import TableOutputMixin, clip_column, rows_from
+from ..io import MediaError
 from ._cache import ClipCache
+from ._rows import progress, row_name, rows_of
 from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
 from ._stacking import emptied, stack
 
@@ -133,9 +131,13 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         self : ClipPipeline
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
-        steps[0][1].fit(X)
-        X = _rows(X)
-        self._fit_following(steps, X)
+        rows = rows_of(X)
+        is_column = clip_column(X) is not None
+        if not is_column:
+            steps[0][1].fit(X)
+        row = self._fit_following(steps, rows)
+        if is_column:  # whose first clips may be unusable
+            self._fit_first(steps[0], _safe_indexing(rows, [row]), row_name(rows, row), row)
         self.steps_ = steps
         self.errors_: list[ClipError] = []
         return self
@@ -163,25 +165,21 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             `flatten`, in different lengths; the message names the clip.
         """
         self._validate_params()
-        steps = getattr(self, "steps_", None) or self._per_clip_steps()
-        X = _rows(X)
+        X = rows_of(X)
         n_clips = _num_samples(X)
         if not n_clips:
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
-        names = [_row_name(X, row) for row in range(n_clips)]
-        job = Job.of(steps, self._cache(), joblib.effective_n_jobs(self.n_jobs))
+        names = [row_name(X, row) for row in range(n_clips)]
+        job = self._job()
         errors: list[ClipError] = []
         stop: list[Failure] = []
         # Decoders and kernels let go of the interpreter, so that threads do, and start at once;
         # but a thread cannot outlive a crash of its neighbour.
         prefer = "threads" if self.on_error == "raise" else "processes"
-        results = tqdm(
+        results = progress(
             run_clips(job, X, names, self.n_jobs, prefer=prefer, stop=stop),
-            total=n_clips,
-            unit="clip",
-            disable=not self.verbose,
-            # A bar that is written into a log should not fill it.
-            mininterval=0.1 if sys.stderr.isatty() else 10,
+            n_clips,
+            verbose=self.verbose,
         )
         with one_blas_thread():
             stacked = stack(
@@ -263,15 +261,28 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "steps_")
 
-    def _fit_following(self, steps: list[Step], X: Any) -> None:
-        """Fit all steps but the first on what the steps before make of the first usable clip."""
+    def _fit_first(self, step: Step, batch: Any, name: str, row: int) -> None:
+        """Fit the first step on a clip, whose name and row go into its errors."""
+        try:
+            with rows_from(row):
+                step[1].fit(batch)
+        except MediaError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
+
+    def _fit_following(self, steps: list[Step], X: Any) -> int:
+        """Fit all steps but the first on what those before make of the first usable clip.
+
+        Returns its row.
+        """
         n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
-        job = Job.of(steps, self._cache(), n_jobs)
+        job = self._job(steps, n_jobs)
         if self.on_error == "raise":  # nothing follows the last step
             job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
         results: list[Any] = []
         for row in range(_num_samples(X)):
-            results = run_each(job, _safe_indexing(X, [row]), _row_name(X, row), row, n_jobs)
+            results = run_each(job, _safe_indexing(X, [row]), row_name(X, row), row, n_jobs)
             if not (results and isinstance(results[-1], Failure)):
                 break
             if self.on_error == "raise":
@@ -282,9 +293,15 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             step.fit(result)
         if self.on_error == "nan":
             self._example = emptied(results[-1])
+        return row
 
-    def _cache(self) -> ClipCache | None:
-        return None if self.memory is None else ClipCache(self.memory)
+    def _job(self, steps: list[Step] | None = None, n_workers: int | None = None) -> Job:
+        cache = None if self.memory is None else ClipCache(self.memory)
+        return Job.of(
+            steps or getattr(self, "steps_", None) or self._per_clip_steps(),
+            cache,
+            n_workers or joblib.effective_n_jobs(self.n_jobs),
+        )
 
     def _per_clip_steps(self) -> list[Step]:
         self._validate_names([name for name, _ in self.steps])
@@ -329,20 +346,6 @@ def _check_rates(steps: list[Step]) -> None:
                 f"Steps disagree about the sample rate: {before!r} gives {rates[before]:,} Hz, "
                 f"{after!r} expects {rates[after]:,} Hz. Set both to one sample_rate."
             )
-
-
-def _rows(X: Any) -> Any:
-    """Make sure that X can be indexed row by row."""
-    column = clip_column(X)
-    if column is not None:
-        return column
-    return X if hasattr(X, "__getitem__") else np.asarray(X)
-
-
-def _row_name(X: Any, row: int) -> str:
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        return f"clip {row} ({clip_name(X[row])})"
-    return f"clip {row}"
 
 
 def _summary(errors: list[ClipError], n_clips: int) -> str:

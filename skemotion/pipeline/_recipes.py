@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
+from typing import Any
 
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ..audio import AudioAugmenter, AudioFeatures, AudioLoader
-from ..decomposition import BSplineProjector, PartialTucker
-from ..video import HOG3D, VideoLoader
-from ._clip_pipeline import ClipPipeline
+from ._functionals_recipe import functionals_model
+from ._reference_recipe import reference_model
 
 
 @validate_params(
     {
         "modality": [StrOptions({"both", "video", "audio"})],
+        "recipe": [StrOptions({"functionals", "reference"})],
+        "picture": [StrOptions({"face", "landmarks", "hog3d"})],
+        "speaker": [str, None],
+        "sample_rate": [Interval(Integral, 1, None, closed="left"), None],
         "missing": [StrOptions({"raise", "impute"})],
     },
     prefer_skip_nested_validation=True,
@@ -27,25 +27,48 @@ from ._clip_pipeline import ClipPipeline
 def make_emotion_pipeline(
     modality: str = "both",
     *,
+    recipe: str = "functionals",
+    picture: str = "face",
+    speaker: str | None = None,
+    sample_rate: int | None = None,
     missing: str = "raise",
     memory: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     verbose: bool = False,
-) -> Pipeline:
-    """Build the reference pipeline: from a table of clips to emotion.
+) -> BaseEstimator:
+    """Build a model that takes a table of clips and gives emotions.
 
-    Video becomes HOG3D descriptors and a Tucker core; audio becomes eight variants, their
-    features, B-spline coefficients and a Tucker core; both side by side are standardised and go to
-    a multi-layer perceptron.
+    The default recipe describes speech by functionals of acoustic descriptors and faces by
+    statistics of landmark measures, each with a classifier of its own; their calibrated
+    probabilities are multiplied. It recognises best of all that is measured here. The reference
+    recipe is that of a published article.
 
     Parameters
     ----------
     modality : {"both", "video", "audio"}, default="both"
-        The columns to use.
+        Whether to use pictures, sound or both.
+    recipe : {"functionals", "reference"}, default="functionals"
+        - "functionals": a `FusionClassifier` of `SpeechFunctionals` and measures of the face;
+        - "reference": HOG3D and augmented sound features, projected on splines, compressed by
+          Tucker decompositions and classified by one multi-layer perceptron [1]_.
+    picture : {"face", "landmarks", "hog3d"}, default="face"
+        What the functionals recipe makes of the picture:
+
+        - "face": `FaceLandmarks` of the ``video`` column (needs the extra ``face``);
+        - "landmarks": the files in the ``landmarks`` column, as RAVDESS publishes and OpenFace
+          writes them;
+        - "hog3d": histograms of gradients of the cropped face in the ``video`` column (needs the
+          extra ``image``).
+    speaker : str, default=None
+        Column that names the speakers: each speaker's clips are then scaled by that speaker's own
+        unlabelled ones, see `SpeakerScaler`. For the functionals recipe alone.
+    sample_rate : int, default=None
+        Samples per second (Hz) at which sound is described, in all stages; None for what the
+        recipe was made with: 16,000 for functionals, 22,050 for the reference.
     missing : {"raise", "impute"}, default="raise"
-        What to do about a clip that cannot be read, or is not there (an empty cell in its column):
-        raise an error, or take the training clips' mean for what it would have given, so that the
-        other modality decides. An `UnusableClipWarning` tells which clips that were.
+        What the reference recipe does about a clip that cannot be read, or is not there (an empty
+        cell in its column): raise an error, or take the training clips' mean for what it would
+        have given. The functionals recipe leaves such a clip to the other modality.
     memory : path-like, default=None
         Folder in which the results of the per-clip stages are kept; see `ClipPipeline`.
     n_jobs : int, default=None
@@ -56,9 +79,14 @@ def make_emotion_pipeline(
 
     Returns
     -------
-    model : Pipeline
-        Takes a DataFrame with a ``video`` and an ``audio`` column of clips (one of them for one
-        modality), as `load_ravdess(...).data` has them. Not fitted.
+    model : FusionClassifier or Pipeline
+        Takes a DataFrame with the columns above, as `load_corpus(...).data` has them, or a list
+        of clips. Not fitted.
+
+    Raises
+    ------
+    ValueError
+        If a parameter belongs to the other recipe.
 
     See Also
     --------
@@ -67,59 +95,37 @@ def make_emotion_pipeline(
 
     Notes
     -----
-    Two settings differ from the published ones. The batch size is "auto", which is the published
-    200 or the number of training clips if that is less. And the columns are standardised: they
-    differ in size by orders of magnitude, and without the ``scale`` step figures are lower and
-    change by several points with the seed; ``set_params(scale="passthrough")`` leaves it out.
+    Two settings of the reference differ from the published ones. The batch size is "auto", which
+    is the published 200 or the number of training clips if that is less. And the columns are
+    standardised: they differ in size by orders of magnitude, and without the ``scale`` step
+    figures are lower and change by several points with the seed.
+    ``set_params(scale="passthrough")`` leaves it out.
+
+    References
+    ----------
+    .. [1] "Classifying Emotions from Videos", web log, 21 July 2024.
 
     Examples
     --------
     >>> from skemotion.pipeline import make_emotion_pipeline
-    >>> model = make_emotion_pipeline()
+    >>> make_emotion_pipeline("audio").set_params(audio__lda__shrinkage=0.3)
+    FusionClassifier(...)
+    >>> model = make_emotion_pipeline(recipe="reference")
     >>> model.set_params(features__video__clips__hog3d__cell_size=(10, 10, 12))
     Pipeline(...)
     >>> model.set_params(features__audio__tucker__ranks=(8, 100))
     Pipeline(...)
     """
-    branches = {
-        "video": ClipPipeline(
-            [("load", VideoLoader()), ("hog3d", HOG3D())],
-            memory=memory,
-            n_jobs=n_jobs,
-            on_error="raise" if missing == "raise" else "nan",
-            verbose=verbose,
-        ),
-        "audio": ClipPipeline(
-            [
-                ("load", AudioLoader()),
-                ("augment", AudioAugmenter()),
-                ("features", AudioFeatures()),
-                ("splines", BSplineProjector()),
-            ],
-            memory=memory,
-            n_jobs=n_jobs,
-            on_error="raise" if missing == "raise" else "nan",
-            verbose=verbose,
-        ),
-    }
-    ranks = {"video": (3, 8, 8, None, 1), "audio": (10, 150)}
-    features = ColumnTransformer(
-        [
-            (name, Pipeline([("clips", clips), ("tucker", PartialTucker(ranks[name]))]), name)
-            for name, clips in branches.items()
-            if modality in (name, "both")
-        ]
-    )
-    classifier = MLPClassifier(
-        hidden_layer_sizes=(250, 500, 100),
-        alpha=0.07,
-        batch_size="auto",
-        n_iter_no_change=10,
-        max_iter=1000,
-        random_state=42,
-    )
-    steps = [("features", features), ("scale", StandardScaler()), ("classifier", classifier)]
-    if missing == "impute":
-        # Columns that no training clip has are kept, as zeros: the others decide.
-        steps.insert(1, ("impute", SimpleImputer(keep_empty_features=True)))
-    return Pipeline(steps)
+    settings: dict[str, Any] = {"memory": memory, "n_jobs": n_jobs, "verbose": verbose}
+    if recipe == "reference":
+        if speaker is not None:
+            raise ValueError(
+                'speaker is for recipe="functionals"; the reference has no scaler of it.'
+            )
+        return reference_model(modality, sample_rate or 22050, missing, settings)
+    if missing != "raise":
+        raise ValueError(
+            'missing="impute" is for recipe="reference"; the functionals recipe leaves a missing '
+            "clip to the other modality."
+        )
+    return functionals_model(modality, picture, speaker, sample_rate or 16000, settings)

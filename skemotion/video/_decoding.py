@@ -124,14 +124,14 @@ class _Shrunk:
     def __init__(self, name: str, scale: float, size: tuple[int, int] | None, color: str) -> None:
         self._name, self._asked = name, (scale, size, color)
         self._shape: tuple[int, ...] | None = None
-        self._orientation: _Orientation | None = None
+        self._orientation: Orientation | None = None
 
     def __call__(self, frame: av.VideoFrame, n_frames: int) -> NDArray[np.uint8]:
         limits = limits_in_force()
         check_pixels(frame, self._name, limits)
         # Asked of every frame, it would take a quarter of the time that decoding does.
         if self._orientation is None:
-            self._orientation = _Orientation.of(frame)
+            self._orientation = Orientation.of(frame)
         picture = _small_picture(frame, self._orientation, *self._asked)
         if self._shape not in (None, picture.shape):
             raise MediaError(
@@ -263,7 +263,7 @@ _LUMA_FIRST = {"gray", "nv12", "nv21"} | {
 _STRETCH = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
-class _Orientation(NamedTuple):
+class Orientation(NamedTuple):
     """How a stored picture becomes an upright one."""
 
     is_transposed: bool
@@ -271,7 +271,7 @@ class _Orientation(NamedTuple):
     is_flipped_across: bool
 
     @classmethod
-    def of(cls, frame: av.VideoFrame) -> _Orientation:
+    def of(cls, frame: av.VideoFrame) -> Orientation:
         """Read what a camera wrote that was held sideways, or takes mirror images."""
         # A frame whose side data was looked at stays in memory until the collector of cycles comes
         # by. Its rotation tells of every matrix but that of a picture stored upside down.
@@ -283,24 +283,27 @@ class _Orientation(NamedTuple):
         a, b, _, c, d = np.frombuffer(data, dtype=np.int32)[:5].tolist()
         return cls(True, b < 0, c < 0) if abs(b) > abs(a) else cls(False, d < 0, a < 0)
 
+    def turn(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Make a stored picture an upright one."""
+        if not any(self):
+            return picture
+        if self.is_transposed:
+            picture = picture.swapaxes(0, 1)
+        down = -1 if self.is_flipped_down else 1
+        across = -1 if self.is_flipped_across else 1
+        return np.ascontiguousarray(picture[::down, ::across])
+
 
 def _small_picture(
     frame: av.VideoFrame,
-    orientation: _Orientation,
+    orientation: Orientation,
     scale: float,
     size: tuple[int, int] | None,
     color: str,
 ) -> NDArray[np.uint8]:
-    if not any(orientation):
-        return _small_as_stored(frame, scale, size, color)
     if orientation.is_transposed:
         size = size and (size[1], size[0])
-    picture = _small_as_stored(frame, scale, size, color)
-    if orientation.is_transposed:
-        picture = picture.swapaxes(0, 1)
-    down = -1 if orientation.is_flipped_down else 1
-    across = -1 if orientation.is_flipped_across else 1
-    return np.ascontiguousarray(picture[::down, ::across])
+    return orientation.turn(_small_as_stored(frame, scale, size, color))
 
 
 def _small_as_stored(

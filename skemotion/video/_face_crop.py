@@ -132,10 +132,12 @@ class FaceCrop(ClipTransformer):
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name a clip's pixels, such as ``face_t03_y12_x40``, or the one column of clips.
 
-        Of clips in colour, ``_channel2`` follows.
+        Of clips in colour, ``_channel2`` follows. ``frame012`` for a table.
         """
         if not self.clip_shape_:
             return ["face"]
+        if len(self.clip_shape_) == 1:
+            return [f"frame{t:03d}" for t in range(self.clip_shape_[0])]
         channels = [f"_channel{c}" for n in self.clip_shape_[3:] for c in range(n)] or [""]
         return [
             f"face_t{t:02d}_y{y:02d}_x{x:02d}{channel}"
@@ -144,6 +146,18 @@ class FaceCrop(ClipTransformer):
             for x in range(self.size[1])
             for channel in channels
         ]
+
+    def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
+        """Leave a row of a table as it is: one pixel through time, in which no face is."""
+        if self.on_missing == "raise":
+            raise MediaError(
+                "FaceCrop expected clips, found a table, each row of which is one pixel through "
+                'time: it has no face. Pass clips, or take FaceCrop(on_missing="whole").'
+            )
+        return row
+
+    def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
+        return super()._run_array(clip, row) if clip.ndim > 1 else clip
 
     def cache_identity(self) -> tuple[str, ...]:
         """Give what tells the detector from another one under the same name."""

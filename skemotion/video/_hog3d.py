@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval
 from ..base import ClipTransformer
 from ._luma import luma
 
+_MOST_SMOOTHING = 1000  # pixels; OpenCV's filter fails on a multiple of it
 _ANGLES = ("azimuth", "polar")
 
 
@@ -34,7 +35,7 @@ class HOG3D(ClipTransformer):
         Bins of each histogram; azimuth over [-pi, pi], polar angle over [0, pi].
     smoothing : bool or float, default=False
         Standard deviation in pixels of a Gaussian that smooths each frame beforehand;
-        True means 1.
+        True means 1. At most 1000.
 
     Attributes
     ----------
@@ -80,7 +81,7 @@ class HOG3D(ClipTransformer):
     _parameter_constraints = {
         "cell_size": [tuple, list],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
-        "smoothing": ["boolean", Interval(Real, 0, None, closed="neither")],
+        "smoothing": ["boolean", Interval(Real, 0, _MOST_SMOOTHING, closed="right")],
     }
 
     def __init__(
@@ -156,6 +157,11 @@ def hog3d(
         Azimuth and polar histograms, each divided by its L2 norm + 1e-6. float64 for float64
         frames, else float32.
 
+    Raises
+    ------
+    ValueError
+        If there is no frame or pixel, or values are so large that gradients are not finite.
+
     See Also
     --------
     HOG3D : The same as an estimator, with the details.
@@ -170,9 +176,13 @@ def hog3d(
     """
     _check_cell_size(cell_size)
     frames = luma(np.asarray(frames))
+    if not frames.size:
+        raise ValueError(f"expected frames, got an empty array of shape {frames.shape}.")
     if frames.dtype not in (np.uint8, np.float32, np.float64):
         frames = frames.astype(np.float64)
     if smoothing:
+        if smoothing > _MOST_SMOOTHING:
+            raise ValueError(f"smoothing must be at most {_MOST_SMOOTHING}, got {smoothing!r}.")
         frames = _smooth(frames, float(smoothing))
     dtype = np.float64 if frames.dtype == np.float64 else np.float32
     sides = _cells(frames.shape, cell_size)
@@ -181,6 +191,11 @@ def hog3d(
     polar = _edge_directions(np.linspace(0, np.pi, n_bins + 1), dtype)
     _histograms(np.ascontiguousarray(frames), sides[0][1], sides[1][1], sides[2][1],
                 azimuth, polar, descriptor)  # fmt: skip
+    if frames.dtype != np.uint8 and not np.isfinite(descriptor).all():
+        raise ValueError(
+            "expected pixels whose gradients are finite numbers, found values up to "
+            f"{np.abs(frames).max():.3g}. Scale the frames to [0, 1] or [0, 255]."
+        )
     return descriptor
 
 

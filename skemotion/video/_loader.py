@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer, check_cell, is_sound
-from ..io import MediaError, Source, clip_name
-from ._decoding import decode_clip, shrink_clip
+from ..io import MediaError, clip_name
+from ._decoding import decode_clip, interpolate, shrink_clip
 
 
 class VideoLoader(ClipTransformer):
@@ -109,7 +109,7 @@ class VideoLoader(ClipTransformer):
         """Whether clips keep lengths of their own."""
         return self.stride is not None or self.fps is not None
 
-    def transform_clip(self, clip: Source | NDArray[Any]) -> NDArray[Any]:
+    def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Load one clip.
 
         Parameters
@@ -142,7 +142,7 @@ class VideoLoader(ClipTransformer):
             )
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
-            clip = check_cell(self, clip, 0, ndim=(3, 4), expected=expected)
+            clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
         return shrink_clip(clip, *asked)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
@@ -153,6 +153,15 @@ class VideoLoader(ClipTransformer):
         if self.stride is not None:
             frames = range(0, self.clip_shape_[0], self.stride)
         return [f"frame{t:03d}" for t in frames]
+
+    def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
+        """Leave a row of a table as it is: one pixel through time, which has no size or colour."""
+        return row
+
+    def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
+        if clip.ndim > 1 or self.fps is not None:
+            return super()._run_array(clip, row)
+        return interpolate(clip, self.n_frames) if self.stride is None else clip[:: self.stride]
 
     def check_parameters(self) -> None:
         """Refuse a size that is not two positive whole numbers, and two ways to choose frames."""

@@ -1,10 +1,7 @@
-import io
-import zipfile
-
 import librosa
 import numpy as np
 import pytest
-import soundfile
+from helpers import speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,14 +15,6 @@ def chirp(seconds=1.0, silence=0.2):
     t = np.arange(int(seconds * RATE)) / RATE
     voice = 0.3 * np.sin(2 * np.pi * (200 * t + 900 * t**2)) * (1 + np.sin(40 * t))
     return np.concatenate([np.zeros(int(silence * RATE)), voice]).astype(np.float32)
-
-
-def speech(shared_data, n):
-    with zipfile.ZipFile(shared_data / "ravdess" / "Audio_Speech_Actors_01-12.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".wav"))
-        for name in names[:: len(names) // n][:n]:
-            samples, rate = soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")
-            yield librosa.resample(librosa.to_mono(samples.T), orig_sr=rate, target_sr=RATE)
 
 
 def librosas(y):

@@ -1,10 +1,9 @@
-import io
-import zipfile
+import re
 
 import librosa
 import numpy as np
 import pytest
-import soundfile
+from helpers import speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
@@ -13,7 +12,7 @@ from skemotion.audio import AudioAugmenter, AudioFeatures, audio_features, augme
 from skemotion.audio._descriptors import derivative, estimate_tuning
 from skemotion.audio._pitch import track_pitch
 from skemotion.audio._spectrum import cut_frames, magnitude_spectrum
-from skemotion.decomposition import BSplineProjector, project
+from skemotion.decomposition import BSplineProjector, bspline_project
 
 WIDTHS = {
     "mfcc": 13,
@@ -38,14 +37,6 @@ def voice(n=20_000, seed=0):
     harmonics = sum(np.sin(2 * np.pi * k * 173 * t * (1 + 0.1 * t)) / k for k in range(1, 30))
     loudness = np.clip(np.sin(5 * t), 0, None)
     return (0.1 * loudness * harmonics + 1e-4 * rng.standard_normal(n)).astype(np.float32)
-
-
-def speech(shared_data, n):
-    with zipfile.ZipFile(shared_data / "ravdess" / "Audio_Speech_Actors_01-12.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".wav"))
-        for name in names[:: len(names) // n][:n]:
-            samples, rate = soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")
-            yield librosa.resample(librosa.to_mono(samples.T), orig_sr=rate, target_sr=22050)
 
 
 def librosas(y, sr=22050, frame_length=2048, hop_length=512):
@@ -260,7 +251,7 @@ def test_names_compose_in_the_order_of_the_values():
     names = list(chain.get_feature_names_out())
     assert len(set(names)) == coefficients[0].size
     variant = augment(clips[1])[1]
-    column = project(audio_features(variant))[7, 3]
+    column = bspline_project(audio_features(variant))[7, 3]
     assert coefficients[1].ravel()[names.index("mfcc03_spline07_pitch+4")] == column
 
 
@@ -290,6 +281,17 @@ def test_only_tables_are_framed():
 def test_says_which_row_is_no_waveform(bad, found):
     with pytest.raises(ValueError, match=f"such as AudioLoader makes; found .*{found}"):
         AudioFeatures().transform([np.zeros(5), bad])
+
+
+@pytest.mark.parametrize("features", [("rms",), ("mfcc", "contrast"), ("centroid", "flatness")])
+@pytest.mark.parametrize(("dtype", "peak"), [(np.float64, 1e308), (np.float32, 3e38)])
+def test_samples_whose_power_is_infinite_are_refused(features, dtype, peak):
+    clips = [np.ones(3000, dtype=dtype), np.array([0.1, -peak, 0.2], dtype=dtype)]
+    found = f"in row 1: expected samples of at most 1e+12, found {peak:.3g}"
+    with pytest.raises(ValueError, match=re.escape(found)):
+        AudioFeatures(features).transform(clips)
+    loud = AudioFeatures(features).transform([clips[0] * dtype(1e12)])[0]
+    assert np.isfinite(loud).all()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 import io
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,18 +8,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from references import functionals as plain
 
 from skemotion.audio import SpeechFunctionals, functional_names, speech_functionals
 from skemotion.audio._speech_descriptors import describe_speech
 from skemotion.audio._speech_formants import resonances
 from skemotion.audio._speech_functionals import BLOCKS
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-try:
-    import plain_functionals as plain
-finally:
-    sys.path.remove(str(HERE))
 
 RATE = 16000
 WIDTHS = {

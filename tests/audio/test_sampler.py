@@ -33,9 +33,13 @@ def clip(seed, n=400):
     return np.random.default_rng(seed).uniform(-0.5, 0.5, n).astype(np.float32)
 
 
-def table(n=6):
+def sound(seed, n=400, rate=22050):
+    return rate, clip(seed, n)
+
+
+def table(n=6, rate=22050):
     """Clips of different lengths whose first sample, a multiple of 1/64, tells which they are."""
-    clips = [np.r_[np.float32(row / 64), clip(row, 300 + row)] for row in range(n)]
+    clips = [(rate, np.r_[np.float32(row / 64), clip(row, 300 + row)]) for row in range(n)]
     return pd.DataFrame({"actor": np.arange(n) // 2, "audio": clips, "note": list("abcdef")[:n]})
 
 
@@ -55,12 +59,13 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 
 def equal(one, other):
-    """Whether two lists of waveforms are the same."""
+    """Whether two lists of waveforms are the same, whatever their rates."""
+    one, other = ([c[1] if isinstance(c, tuple) else c for c in clips] for clips in (one, other))
     return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
 def test_rows_are_originals_and_then_the_augmenters_variants(tmp_path):
-    X, y = table(), pd.Series(list("xxyyzz"), index=range(50, 56), name="emotion")
+    X, y = table(rate=RATE), pd.Series(list("xxyyzz"), index=range(50, 56), name="emotion")
     X.index = range(20, 26)
     path = tmp_path / "a.wav"
     soundfile.write(path, clip(9), RATE)
@@ -80,7 +85,8 @@ def test_rows_are_originals_and_then_the_augmenters_variants(tmp_path):
     assert all(a is b for a, b in zip(more["audio"][:6], X["audio"], strict=True))
     expected = AudioAugmenter().transform(AudioLoader(RATE).transform(X["audio"]))
     assert equal(list(more["audio"][6:]), list(expected.ravel()))
-    assert all(row.dtype == np.float32 for row in more["audio"][1:])
+    assert {rate for rate, _ in more["audio"][1:]} == {RATE}
+    assert all(waveform.dtype == np.float32 for _, waveform in more["audio"][1:])
     for column in ("actor", "note"):
         assert list(more[column]) == list(X[column].to_numpy()[sampler.sample_indices_])
     assert more["actor"].dtype == X["actor"].dtype
@@ -105,13 +111,14 @@ def test_only_training_rows_get_variants_in_cross_validation():
         assert len(trained) == 4 * 3
         assert len(held_out) == 2
         assert not set(actors) & set(others)
-        rows = [round(waveform[0] * 64) for waveform in trained[:4]]
+        rows = [round(waveform[0] * 64) for _, waveform in trained[:4]]
         assert equal(trained[:4], list(X["audio"][rows]))
-        assert equal(trained[4:], list(TWO.transform(list(X["audio"][rows])).ravel()))
+        waveforms = [waveform for _, waveform in X["audio"][rows]]
+        assert equal(trained[4:], list(TWO.transform(waveforms).ravel()))
         rows += np.repeat(rows, 2).tolist()
         assert actors == X["actor"][rows].tolist()
         assert labels == y[rows].tolist()
-        tested += [round(waveform[0] * 64) for waveform in held_out]
+        tested += [round(waveform[0] * 64) for _, waveform in held_out]
         assert equal(held_out, list(X["audio"][tested[-2:]]))
     assert sorted(tested) == list(range(6))
 
@@ -131,7 +138,7 @@ def test_in_a_whole_model_with_a_cache(tmp_path):
         ColumnTransformer([("audio", sklearn.pipeline.make_pipeline(clips, flat), "audio")]),
         sklearn.linear_model.LogisticRegression(),
     )
-    loud = [clip(row, 6000) * (1 + 9 * (row % 2)) for row in range(8)]
+    loud = [(22050, clip(row, 6000) * (1 + 9 * (row % 2))) for row in range(8)]
     X, y = pd.DataFrame({"audio": loud}), np.tile(["calm", "angry"], 4)
     assert cross_val_score(model, X, y, cv=2).tolist() == [1, 1]
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
@@ -152,7 +159,7 @@ def test_scikit_learns_pipeline_refuses_it():
 @settings(deadline=None, max_examples=25)
 @given(n=st.integers(1, 5), seed=st.integers(0, 5), data=st.data())
 def test_two_runs_are_equal_and_rows_do_not_depend_on_their_neighbours(n, seed, data):
-    clips = [clip(seed + row, 20 + row) for row in range(n)]
+    clips = [sound(seed + row, 20 + row) for row in range(n)]
     sampler = AudioAugmentationSampler(TWO)
     one, labels = sampler.fit_resample(clips, list(range(n)))
     again, _ = clone(sampler).fit_resample(clips, list(range(n)))
@@ -190,8 +197,18 @@ def test_frames_of_polars_become_pandas(tmp_path):
     more, y = AudioAugmentationSampler(TWO, sample_rate=RATE, column="sound").fit_resample(frame)
     assert isinstance(more, pd.DataFrame)
     assert more["actor"].tolist() == [3, 3, 3]
-    assert [type(row) for row in more["sound"]] == [str, np.ndarray, np.ndarray]
+    assert [type(row) for row in more["sound"]] == [str, tuple, tuple]
     assert y is None
+
+
+def test_shifts_are_in_seconds_of_the_samplers_rate():
+    ramp = np.arange(1.0, 101.0) / 100
+    augmenter = AudioAugmenter(noise=None, pitch_steps=(), speed_rates=(), time_shifts=(0.01,))
+    sampler = AudioAugmentationSampler(augmenter, sample_rate=1000)
+    more, _ = sampler.fit_resample([(1000, ramp)])
+    assert augmenter.sample_rate == 22050
+    assert more[1][0] == 1000
+    np.testing.assert_array_equal(more[1][1], np.roll(ramp, 10))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -226,8 +243,11 @@ def test_on_real_speech(shared_data):
     assert more["video"].isna().all()
     originals = AudioLoader().transform(X["audio"])
     assert equal(more["audio"][3:], list(AudioAugmenter().transform(originals).ravel()))
+    assert {rate for rate, _ in more["audio"][3:]} == {22050}
     # What the docstring says of memory.
-    size = sum(row.nbytes for row in more["audio"][3:]) / sum(row.nbytes for row in originals)
+    size = sum(waveform.nbytes for _, waveform in more["audio"][3:]) / sum(
+        row.nbytes for row in originals
+    )
     assert abs(size - 8.4) < 0.05
 
 
@@ -238,8 +258,9 @@ def test_on_real_speech(shared_data):
         (pd.DataFrame({"actor": [1], "sound": ["a.wav"]}), r"column 'audio', found .*'sound'"),
         (pd.DataFrame({"audio": [1.0], "actor": ["a"]}), "clips in a column 'audio'"),
         (pd.DataFrame({"audio": []}, dtype=object), "in 0 rows"),
-        (pd.DataFrame({"audio": [np.array([0, np.nan])]}), "NaN"),
-        ([np.zeros(5), np.zeros(0)], "row 1|0 sample"),
+        (pd.DataFrame({"audio": [(9000, np.array([0, np.nan]))]}), "row 0: .* that are NaN"),
+        ([(22050, np.zeros(5)), (22050, np.zeros(0))], "row 1: .* without a sample"),
+        ([(22050, np.zeros(5)), np.zeros(5)], "row 1: .* found one without"),
         ("a.wav", "pass .clip."),
     ],
 )
@@ -254,12 +275,12 @@ def test_bad_clips_and_targets():
     with pytest.raises(MediaError, match="empty cell"):
         AudioAugmentationSampler(TWO).fit_resample(pd.DataFrame({"audio": ["a.wav", None]})[1:])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        AudioAugmentationSampler(TWO).fit_resample([clip(0)], [1, 2])
+        AudioAugmentationSampler(TWO).fit_resample([sound(0)], [1, 2])
 
 
 def test_pickles_with_its_rows():
     sampler = AudioAugmentationSampler(TWO)
-    sampler.fit_resample([clip(0)])
+    sampler.fit_resample([sound(0)])
     file = io.BytesIO()
     joblib.dump(sampler, file)
     file.seek(0)
@@ -382,7 +403,7 @@ def test_checks_that_no_suite_yields(check):
 
 
 def test_one_class_and_numbers_are_targets_as_well():
-    clips = [clip(0), clip(1)]
+    clips = [sound(0), sound(1)]
     for y in ([0, 0], [0.25, 0.5]):
         _, labels = AudioAugmentationSampler(TWO).fit_resample(clips, y)
         assert labels == [y[i] for i in (0, 1, 0, 0, 1, 1)]

@@ -13,6 +13,7 @@ import pooch
 import pytest
 
 from skemotion.datasets import _fetch, fetch_ravdess, load_ravdess
+from skemotion.video import LandmarkLoader
 
 AUDIO = "Audio_Speech_Actors_01-24.zip"
 ACTORS = range(1, 25)
@@ -35,6 +36,7 @@ def wav(seed):
     return stream.getvalue()
 
 
+LANDMARKS = "FacialTracking_Actors_01-24.zip"
 ARCHIVES = {
     AUDIO: archive(
         *((f"Actor_{a:02}/03-01-05-01-01-01-{a:02}.wav", wav(a)) for a in ACTORS),
@@ -49,13 +51,17 @@ ARCHIVES = {
     },
 }
 
+TRACKED = archive(
+    *((f"Actor_{a:02}/01-01-05-01-01-01-{a:02}.csv", "frame,x_0,y_0\n1,2,3\n") for a in ACTORS)
+)
+
 
 class Zenodo(ThreadingHTTPServer):
     """Serves a record in the form of Zenodo's, and its files."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files = dict(ARCHIVES)
+        self.files = ARCHIVES | {LANDMARKS: TRACKED}
         self.asked = []  # name and range of each file asked for
         self.ranges = True
         self.lengths = True
@@ -65,14 +71,18 @@ class Zenodo(ThreadingHTTPServer):
         self.record = {
             "id": 1188976,
             "files": [
-                {
-                    "key": name,
-                    "size": len(data),
-                    "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
-                    "links": {"self": f"{self.url}/files/{name}/content"},
-                }
+                self.published(name, data)
                 for name, data in [*ARCHIVES.items(), ("Audio_Song_Actors_01-24.zip", b"song")]
             ],
+        }
+        self.landmarks = {"id": 3255102, "files": [self.published(LANDMARKS, TRACKED)]}
+
+    def published(self, name, data):
+        return {
+            "key": name,
+            "size": len(data),
+            "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
+            "links": {"self": f"{self.url}/files/{name}/content"},
         }
 
     def entry(self, name=AUDIO):
@@ -85,7 +95,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         name = self.path.split("/")[2] if self.path.startswith("/files/") else "record"
-        data, start, status = json.dumps(self.server.record).encode(), 0, 200
+        record = self.server.landmarks if self.path.endswith("/3255102") else self.server.record
+        data, start, status = json.dumps(record).encode(), 0, 200
         if name != "record":
             data, span = self.server.files[name], self.headers["Range"]
             self.server.asked.append((name, span))
@@ -107,6 +118,7 @@ def zenodo(monkeypatch):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         monkeypatch.setattr(_fetch, "_RECORD", f"{server.url}/api/records/1188976")
+        monkeypatch.setattr(_fetch, "_LANDMARKS_RECORD", f"{server.url}/api/records/3255102")
         monkeypatch.setenv("NO_PROXY", "*")
         monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
         yield server
@@ -164,6 +176,19 @@ def test_video_is_one_archive_per_actor(zenodo, fetch, tmp_path):
     assert corpus.groups.tolist() == list(ACTORS)
     assert all("/02-01-05" in address for address in corpus.data["video"])
     assert all("/01-01-05" in address for address in corpus.data["audio"])
+
+
+@pytest.mark.parametrize("modality", ["audio", "both"])
+def test_landmarks_come_from_a_record_of_their_own(zenodo, fetch, tmp_path, no_network, modality):
+    corpus = fetch(modality, actors=[3, 7], landmarks=True)
+    assert zenodo.asked[-1] == (LANDMARKS, None)
+    assert (tmp_path / "ravdess" / "landmarks" / LANDMARKS).read_bytes() == TRACKED
+    assert list(corpus.data) == ["video", "audio", "landmarks"]
+    (first, second) = LandmarkLoader().transform(corpus.data["landmarks"])
+    assert first.tolist() == second.tolist() == [[[2, 3]]]
+    no_network()
+    pd.testing.assert_frame_equal(fetch(modality, actors=[3, 7], landmarks=True).data, corpus.data)
+    assert list(fetch(modality, actors=[3, 7]).data) == ["video", "audio"]
 
 
 def test_what_is_there_of_other_calls_makes_no_difference(zenodo, fetch, no_network):

@@ -48,6 +48,43 @@ def test_real_archive(shared_data):
     assert data[:4] == b"RIFF"
 
 
+def test_real_landmarks(shared_data):
+    archive = shared_data / "ravdess-landmarks" / "FacialTracking_Actors_01-12.zip"
+    corpus = load_ravdess(shared_data / "ravdess", landmarks=archive)
+    assert list(corpus.data) == ["video", "audio", "landmarks"]
+    for audio, landmarks in corpus.data[["audio", "landmarks"]].to_numpy():
+        name = Path(audio.split("::")[0]).stem
+        assert landmarks == f"zip://Actor_{name[-2:]}/02{name[2:]}.csv::{archive}"
+
+
+def test_landmarks_are_matched_by_recording(tmp_path):
+    clips, tracked = tmp_path / "clips", tmp_path / "tracked"
+    touch(clips, *(f"03-01-0{e}-01-01-01-05.wav" for e in range(1, 5)))
+    names = ["01-01-01-01-01-01-05", "02-01-01-01-01-01-05", "01-01-03-01-01-01-05"]
+    touch(tracked, *(f"Actor_05/{name}.csv" for name in names), "01-01-04-01-01-01-06.csv")
+    touch(tracked, "Actor_05/02-01-02-01-01-01-05.avi")
+    corpus = load_ravdess(clips, landmarks=tracked)
+    assert corpus.data["landmarks"].tolist() == [
+        str(tracked / "Actor_05" / f"{names[1]}.csv"),
+        None,
+        str(tracked / "Actor_05" / f"{names[2]}.csv"),
+        None,
+    ]
+    assert list(load_ravdess(clips).data) == ["video", "audio"]
+
+
+def test_landmarks_of_no_recording(tmp_path):
+    touch(tmp_path, "a/03-01-01-01-01-01-05.wav", "b/01-01-01-01-01-01-06.csv", "c/readme.md")
+    with pytest.raises(MediaError, match=r"b: expected landmarks .* found those of 1 others"):
+        load_ravdess(tmp_path / "a", landmarks=tmp_path / "b")
+    with pytest.raises(
+        MediaError, match=r"c: expected .*FacialTracking_Actors_01-24.zip.* no such"
+    ):
+        load_ravdess(tmp_path / "a", landmarks=tmp_path / "c")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_ravdess(tmp_path / "a", landmarks=tmp_path / "nowhere")
+
+
 def test_every_identifier_in_words(tmp_path):
     touch(tmp_path, "02-01-08-02-02-01-16.mp4", "03-01-08-02-02-01-16.wav")
     corpus = load_ravdess(tmp_path)

@@ -25,6 +25,18 @@ def test_equal_numpy_s_and_a_regression_s(n_points):
     np.testing.assert_allclose(values["slope"], line.coef_[:, 0], atol=1e-12)
 
 
+def test_velocities_are_per_second():
+    curve = np.random.default_rng(0).standard_normal((50, 3))
+    names = ("velocity_std", "velocity_p95")
+    values = trajectory_statistics(curve, names, rate=25)
+    velocity = np.gradient(np.repeat(curve, 2, axis=0), axis=0)[1:-1:2] * 50  # (b - a) / (1 / 25)
+    np.testing.assert_allclose(values[0], np.std(velocity, axis=0))
+    np.testing.assert_allclose(values[1], np.percentile(np.abs(velocity), 95, axis=0))
+    stage = TrajectoryStatistics(names, rate=25)
+    np.testing.assert_array_equal(np.ravel(stage.fit_transform([curve])), values.ravel())
+    assert not trajectory_statistics(curve[:1], names).any()
+
+
 @settings(deadline=None, max_examples=25)
 @given(start=st.floats(-1e3, 1e3), rise=st.floats(-1e3, 1e3), n_points=st.integers(2, 300))
 def test_slope_is_the_rise_of_a_line_however_many_points_it_has(start, rise, n_points):
@@ -42,16 +54,16 @@ def test_single_precision_is_kept_and_summed_in_double():
     curve = np.full(100_000, 0.1, dtype=np.float32)
     values = TrajectoryStatistics(("mean", "std")).fit_transform([curve])
     assert values.dtype == np.float32
-    assert values[0, 0, 0] == np.float32(0.1)
-    assert values[0, 1, 0] < 1e-9
+    assert values[0, 0] == np.float32(0.1)
+    assert values[0, 1] < 1e-9
 
 
 def test_curves_of_different_lengths():
     rng = np.random.default_rng(0)
     clips = [rng.standard_normal((n, 34)) for n in (160, 143, 1)]
     values = TrajectoryStatistics().fit_transform(clips)
-    assert values.shape == (3, 6, 34)
-    np.testing.assert_array_equal(values[1], trajectory_statistics(clips[1]))
+    assert values.shape == (3, 6 * 34)
+    np.testing.assert_array_equal(values[1], trajectory_statistics(clips[1]).ravel())
 
 
 def test_variants_stand_side_by_side():
@@ -60,8 +72,9 @@ def test_variants_stand_side_by_side():
     for at in np.ndindex(table.shape):
         table[at] = rng.standard_normal((rng.integers(20, 90), 5))
     values = TrajectoryStatistics(ALL).fit_transform(table)
-    assert values.shape == (2, 9, 15)
-    np.testing.assert_array_equal(values[1, :, 5:10], trajectory_statistics(table[1, 1], ALL))
+    assert values.shape == (2, 9 * 15)
+    middle = values[1].reshape(9, 15)[:, 5:10]
+    np.testing.assert_array_equal(middle, trajectory_statistics(table[1, 1], ALL))
 
 
 @settings(deadline=None, max_examples=25)
@@ -77,11 +90,12 @@ def test_a_clip_s_statistics_do_not_depend_on_its_neighbours(lengths, data):
 
 
 @pytest.mark.parametrize("trailing", [(), (3,), (3, 2)])
-def test_numbers_keep_their_further_axes(trailing):
+def test_further_axes_are_further_curves(trailing):
     X = np.random.default_rng(0).standard_normal((4, 50, *trailing))
     stage = TrajectoryStatistics(ALL).fit(X)
     values = stage.transform(X)
-    assert values.shape == (4, 9, *trailing)
+    assert values.shape == (4, 9 * np.prod(trailing, dtype=int))
+    values = values.reshape(4, 9, *trailing)
     for at in np.ndindex(trailing):
         one = trajectory_statistics(X[2][(slice(None), *at)], ALL)
         np.testing.assert_allclose(values[2][(slice(None), *at)], one, atol=1e-12)
@@ -122,7 +136,7 @@ def test_runs_in_a_clip_pipeline(tmp_path):
     for _ in range(2):
         values = ClipPipeline(steps, memory=tmp_path, n_jobs=2).fit_transform(clips)
         np.testing.assert_array_equal(values, expected)
-    assert values.shape == (3, 1, 13)
+    assert values.shape == (3, 13)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +146,7 @@ def test_runs_in_a_clip_pipeline(tmp_path):
         (np.zeros((0, 2)), r"shape \(0, 2\) and type float64 in row 1"),
         (np.zeros((9, 2, 2)), r"shape \(9, 2, 2\) and type float64 in row 1"),
         ("a.wav", "'a.wav' in row 1"),
-        (np.zeros((9, 3)), "expected 2 curves .* found 3 in row 1"),
+        (np.zeros((9, 3)), r"row 0 into \(12,\), the one in row 1 into \(18,\)"),
     ],
 )
 def test_says_which_row_is_wrong(bad, message):
@@ -148,5 +162,5 @@ def test_refuses_other_curves_than_at_fit():
 @pytest.mark.parametrize("statistics", [(), ("median",), ("p101",), ("p-5",), (50,), ("p9.5",)])
 def test_refuses_statistics(statistics):
     for call in (TrajectoryStatistics(statistics).fit, TrajectoryStatistics(statistics).transform):
-        with pytest.raises(ValueError, match="some of mean, std, min, max, slope, and percentiles"):
+        with pytest.raises(ValueError, match=r"some of mean, .* and percentiles"):
             call([np.zeros(5)])

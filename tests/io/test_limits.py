@@ -10,40 +10,24 @@ import textwrap
 import zipfile
 import zlib
 
-import av
 import fsspec
 import joblib
 import numpy as np
 import pytest
 import soundfile
+from helpers import encode_video, sine_wav
 
 import skemotion
 from skemotion import MediaError, limits
-from skemotion.io import Limits, limits_in_force
-from skemotion.io import identity
 from skemotion.audio import AudioLoader
+from skemotion.io import Limits, identity, limits_in_force
 from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader, decode_clip
 
 
-def wav(n_samples=5000, rate=22050):
-    samples = (3000 * np.sin(np.arange(n_samples) / 9)).astype("<i2").tobytes()
-    head = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, 2 * rate, 2, 16)
-    body = b"WAVE" + head + b"data" + struct.pack("<I", len(samples)) + samples
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 def video(n_frames=5, shape=(48, 64), codec="ffv1", container="matroska", **options):
-    file = io.BytesIO()
-    with av.open(file, "w", format=container, options=options) as output:
-        stream = output.add_stream(codec, rate=25)
-        stream.height, stream.width = shape
-        stream.pix_fmt = "yuv420p"
-        for level in range(n_frames):
-            picture = np.full(shape, 10 * (level % 20), np.uint8)
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
-        output.mux(stream.encode())
-    return file.getvalue()
+    frames = [np.full(shape, 10 * (level % 20), np.uint8) for level in range(n_frames)]
+    return encode_video(frames, codec, container, "yuv420p", container_options=options)
 
 
 def png(height, width):
@@ -181,8 +165,8 @@ def test_bytes_of_frames():
 
 def test_seconds_of_sound():
     with limits(max_seconds=1):
-        assert len(hear(wav(22050))) == 22050
-        refused("max_seconds", lambda: hear(wav(2 * 22050)), "a header that claims 2 s")
+        assert len(hear(sine_wav(22050))) == 22050
+        refused("max_seconds", lambda: hear(sine_wav(2 * 22050)), "a header that claims 2 s")
 
 
 @pytest.mark.parametrize("claim", [0, 100])
@@ -199,16 +183,16 @@ def test_seconds_of_sound_that_its_header_does_not_tell(claim):
 
 def test_bytes_of_sound():
     with limits(max_bytes=20_000):
-        assert len(hear(wav(5000))) == 5000
-        refused("max_bytes", lambda: hear(wav(5001)), "a longer waveform")
+        assert len(hear(sine_wav(5000))) == 5000
+        refused("max_bytes", lambda: hear(sine_wav(5001)), "a longer waveform")
 
 
 def test_rates_of_sound():
-    assert len(hear(wav(100, 1000))) == 2205
+    assert len(hear(sine_wav(100, 1000))) == 2205
     for rate in (999, 1_000_001):
-        refused("sample_rates", lambda rate=rate: hear(wav(100, rate)), f"{rate} Hz")
+        refused("sample_rates", lambda rate=rate: hear(sine_wav(100, rate)), f"{rate} Hz")
     with limits(sample_rates=(1, 999)):
-        assert len(hear(wav(10, 1))) == 220_500
+        assert len(hear(sine_wav(10, 1))) == 220_500
 
 
 # Claims of any size cost no memory
@@ -225,8 +209,8 @@ def test_enormous_claims_are_refused_before_memory_is_spent(tmp_path):
         "picture.png": (png(30_000, 30_000), "an enormous picture"),
         "picture.avi": (wide, "an enormous picture"),
         "frames.mp4": (long, "claims 2147483647 frames|claims .* s"),
-        "slow.wav": (wav(5000, 1), "claims 5000 s"),
-        "slower.wav": (wav(1500, 1), "1 Hz"),
+        "slow.wav": (sine_wav(5000, 1), "claims 5000 s"),
+        "slower.wav": (sine_wav(1500, 1), "1 Hz"),
     }
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, (content, _) in claims.items():
@@ -243,7 +227,7 @@ def test_enormous_claims_are_refused_before_memory_is_spent(tmp_path):
         from skemotion import MediaError
         from skemotion.audio import AudioLoader
         from skemotion.video import VideoLoader
-        AudioLoader().transform([{wav()!r}])
+        AudioLoader().transform([{sine_wav()!r}])
         VideoLoader().transform([{video(1)!r}])
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for clip, pattern in {patterns!r}.items():
@@ -270,7 +254,7 @@ def test_enormous_claims_are_refused_before_memory_is_spent(tmp_path):
 def archive_of(path, names=("a.wav",), content=None, compression=zipfile.ZIP_DEFLATED):
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name in names:
-            archive.writestr(name, wav() if content is None else content)
+            archive.writestr(name, sine_wav() if content is None else content)
     return path
 
 
@@ -326,7 +310,7 @@ def test_compressions_that_unpack_blocks_of_any_size(tmp_path, compression):
 
 def test_sizes_of_members(tmp_path):
     path = archive_of(tmp_path / "a.zip")
-    source, size = f"zip://a.wav::{path}", len(wav())
+    source, size = f"zip://a.wav::{path}", len(sine_wav())
     with limits(max_bytes=20_000):
         assert len(hear(source)) == 5000
     with limits(max_bytes=size - 1):
@@ -340,7 +324,7 @@ def test_sizes_of_members(tmp_path):
 
 
 def test_bombs(tmp_path):
-    silence = archive_of(tmp_path / "silence.zip", content=wav()[:44] + bytes(10_000))
+    silence = archive_of(tmp_path / "silence.zip", content=sine_wav()[:44] + bytes(10_000))
     assert not hear(f"zip://a.wav::{silence}").any()  # as compressible, but small
     bomb = archive_of(tmp_path / "bomb.zip", content=bytes(2**26 + 1))
     refused("max_ratio", lambda: hear(f"zip://a.wav::{bomb}"), "67108865 bytes that takes")
@@ -432,10 +416,10 @@ def test_what_looks_like_an_address_is_a_name(address, calls):
 def memory():
     """A file system that counts as another machine."""
     system = fsspec.filesystem("memory")
-    system.pipe("/clips/a.wav", wav())
+    system.pipe("/clips/a.wav", sine_wav())
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a.wav", wav())
+        archive.writestr("a.wav", sine_wav())
     system.pipe("/clips/a.zip", file.getvalue())
     yield
     system.rm("/clips", recursive=True)
@@ -445,7 +429,7 @@ def test_addresses_elsewhere_are_opened_where_that_is_allowed(memory, tmp_path):
     sources = ["memory://clips/a.wav", "zip://a.wav::memory://clips/a.zip"]
     with limits(allow_urls=True):
         for waveform in AudioLoader().transform(sources):
-            np.testing.assert_array_equal(waveform, hear(wav()))
+            np.testing.assert_array_equal(waveform, hear(sine_wav()))
         pipeline = ClipPipeline([("load", AudioLoader())], memory=tmp_path / "cache", n_jobs=2)
         assert len(pipeline.fit_transform(sources)) == 2
         with pytest.raises(MediaError, match="FileNotFoundError"):
@@ -453,7 +437,7 @@ def test_addresses_elsewhere_are_opened_where_that_is_allowed(memory, tmp_path):
         with pytest.raises(MediaError, match="Protocol not known"):
             hear("smell://a.wav")
         for source in sources:
-            with limits(max_bytes=len(wav()) - 1):
+            with limits(max_bytes=len(sine_wav()) - 1):
                 refused("max_bytes", lambda source=source: hear(source), "bytes")
     with pytest.raises(MediaError, match="allow_urls"):
         pipeline.transform(sources)

@@ -10,16 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers import sine_wav
 
 from skemotion import MediaError
 from skemotion.io import clip_name, identity, open_stream
-
-
-def wav(n_samples=5000, chunks=b""):
-    samples = (3000 * np.sin(np.arange(n_samples) / 9)).astype("<i2").tobytes()
-    head = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 22050, 44100, 2, 16)
-    body = b"WAVE" + head + chunks + b"data" + struct.pack("<I", len(samples)) + samples
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def count(source, kind="audio"):
@@ -42,7 +36,7 @@ def assert_refused(source, *words, kind="audio"):
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.wav"
-    path.write_bytes(wav())
+    path.write_bytes(sine_wav())
     return path
 
 
@@ -71,7 +65,7 @@ def test_paths_addresses_and_bytes(clip, tmp_path, monkeypatch):
         f"file://{clip}",
         f"zip://folder/über.wav::{tmp_path / 'a.zip'}",
         "zip://folder/über.wav::a.zip",
-        wav(),
+        sine_wav(),
     ]
     assert [count(source) for source in sources] == [5000] * len(sources)
 
@@ -101,7 +95,7 @@ def test_damaged_data(tmp_path):
 def test_archives_that_cannot_be_unpacked(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.wav", wav(20_000))
+        archive.writestr("a.wav", sine_wav(20_000))
     whole = path.read_bytes()
     directory = whole.rindex(b"PK\x01\x02")
 
@@ -130,7 +124,7 @@ def test_the_stream_that_is_wanted(clip, shared_data):
 
 def test_names_that_look_like_protocols(tmp_path):
     for name in ("concat:a.wav|b.wav", "data:audio.wav", "%03d.wav", "pipe:.wav", "a,b;c.wav"):
-        (tmp_path / name).write_bytes(wav())
+        (tmp_path / name).write_bytes(sine_wav())
         assert count(tmp_path / name) == 5000
 
 
@@ -138,7 +132,7 @@ def test_text_in_any_encoding_does_no_harm():
     # An INFO chunk of Latin-1, as many editors write it.
     title = "Gefühl\0".encode("latin-1") + b"\0"
     info = b"INFOINAM" + struct.pack("<I", len(title)) + title
-    assert count(wav(chunks=b"LIST" + struct.pack("<I", len(info)) + info)) == 5000
+    assert count(sine_wav(chunks=b"LIST" + struct.pack("<I", len(info)) + info)) == 5000
 
 
 def test_play_lists_do_not_lead_to_the_network(tmp_path):

@@ -15,40 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 from av.stream import Disposition
+from helpers import encode_video, encode_wav
 
 from skemotion import MediaError
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
 from skemotion.decomposition import BSplineProjector
 from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader, decode_clip
-
-
-def encode(frames, codec="ffv1", container="matroska", pixel_format="gray", pts=None, **stream):
-    """Encode grey, RGB or RGBA frames, without loss where the codec can."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        given = output.add_stream(codec, rate=25)
-        given.height, given.width = frames[0].shape[:2]
-        given.pix_fmt = pixel_format
-        for name, value in stream.items():
-            setattr(given.codec_context, name, value)
-        for number, picture in enumerate(frames):
-            form = {(): "gray", (3,): "rgb24", (4,): "rgba"}[picture.shape[2:]]
-            frame = av.VideoFrame.from_ndarray(picture, format=form)
-            if pts is not None:
-                frame.pts, frame.time_base = pts[number], Fraction(1, 1000)
-            output.mux(given.encode(frame))
-        output.mux(given.encode())
-    return file.getvalue()
-
-
-def wav(samples, rate=22050):
-    """Encode samples of shape (n_samples[, n_channels]) as they are, in 32-bit floats."""
-    samples = np.asarray(samples, dtype="<f4").reshape(len(samples), -1)
-    width, data = samples.shape[1], samples.tobytes()
-    head = struct.pack("<IHHIIHH", 16, 3, width, rate, rate * width * 4, width * 4, 32)
-    body = b"WAVEfmt " + head + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def sine(n_samples, rate=22050):
@@ -91,7 +64,7 @@ def turned(clip, a, b, c, d):
 )
 @pytest.mark.parametrize("color", ["gray", "rgb"])
 def test_rotation_metadata_is_applied(pictures, matrix, upright, color):
-    clip = encode(pictures, "mpeg4", "mp4", "yuv420p")
+    clip = encode_video(pictures, "mpeg4", "mp4", "yuv420p")
     stored = decode_clip(clip, 3, scale=1, color=color)
     got = decode_clip(turned(clip, *matrix), 3, scale=1, color=color)
     np.testing.assert_array_equal(got, [upright(picture) for picture in stored])
@@ -107,7 +80,7 @@ def test_rotation_metadata_is_applied(pictures, matrix, upright, color):
 
 def test_rotation_is_that_of_opencv(tmp_path, pictures):
     path = tmp_path / "phone.mp4"
-    path.write_bytes(turned(encode(pictures, "mpeg4", "mp4", "yuv420p"), 0, 1, -1, 0))
+    path.write_bytes(turned(encode_video(pictures, "mpeg4", "mp4", "yuv420p"), 0, 1, -1, 0))
     capture = cv2.VideoCapture(str(path))
     _, expected = capture.read()
     capture.release()
@@ -116,8 +89,8 @@ def test_rotation_is_that_of_opencv(tmp_path, pictures):
 
 
 def test_variable_frame_rate_counts_frames_not_times(pictures):
-    even = decode_clip(encode(pictures, pts=[0, 40, 80]), 5, scale=1)
-    uneven = decode_clip(encode(pictures, pts=[0, 40, 2000]), 5, scale=1)
+    even = decode_clip(encode_video(pictures, pts=[0, 40, 80]), 5, scale=1)
+    uneven = decode_clip(encode_video(pictures, pts=[0, 40, 2000]), 5, scale=1)
     np.testing.assert_array_equal(uneven, even)
     np.testing.assert_array_equal(uneven[::2], pictures)
 
@@ -125,16 +98,16 @@ def test_variable_frame_rate_counts_frames_not_times(pictures):
 @pytest.mark.parametrize("shape", [(1, 1), (37, 21), (5, 640), (48, 5)])
 def test_odd_sizes(shape):
     picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    clip = encode([picture] * 2)
+    clip = encode_video([picture] * 2)
     np.testing.assert_array_equal(decode_clip(clip, 2, scale=1), [picture, picture])
     assert decode_clip(clip, 2).shape[1:] == (max(shape[0] // 3, 1), max(shape[1] // 3, 1))
     assert decode_clip(clip, 2, size=(7, 9)).shape[1:] == (7, 9)
-    subsampled = decode_clip(encode([picture] * 2, pixel_format="yuv420p"), 2, scale=1)
+    subsampled = decode_clip(encode_video([picture] * 2, pixel_format="yuv420p"), 2, scale=1)
     assert np.abs(subsampled.astype(int) - picture).max() <= 2
 
 
 def test_one_frame_is_repeated(pictures):
-    got = decode_clip(encode(pictures[:1]), 4, scale=1)
+    got = decode_clip(encode_video(pictures[:1]), 4, scale=1)
     np.testing.assert_array_equal(got, [pictures[0]] * 4)
     (png,) = np.asarray([cv2.imencode(".png", pictures[0])[1].tobytes()], dtype=object)
     np.testing.assert_array_equal(decode_clip(png, 4, scale=1), got)
@@ -155,7 +128,7 @@ def test_no_frames_are_refused(tmp_path, pictures, container, stride):
 @pytest.mark.parametrize("color_range", [1, 2])
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p12le"])
 def test_ten_bits_and_more_become_eight(pictures, pixel_format, color_range):
-    clip = encode(pictures, pixel_format=pixel_format, color_range=color_range)
+    clip = encode_video(pictures, pixel_format=pixel_format, color_range=color_range)
     with av.open(io.BytesIO(clip)) as container:
         assert container.streams.video[0].codec_context.pix_fmt == pixel_format
     got = decode_clip(clip, 3, scale=1)
@@ -169,7 +142,7 @@ def test_ten_bits_and_more_become_eight(pictures, pixel_format, color_range):
 
 @pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray16le"])
 def test_grey_video_is_full_range(pictures, pixel_format):
-    clip = encode(pictures, pixel_format=pixel_format)
+    clip = encode_video(pictures, pixel_format=pixel_format)
     assert np.abs(decode_clip(clip, 3, scale=1).astype(int) - pictures).max() <= 1
     rgb = decode_clip(clip, 3, scale=1, color="rgb")
     assert np.abs(rgb.astype(int) - np.stack(pictures)[..., np.newaxis]).max() <= 1
@@ -182,7 +155,7 @@ def test_grey_video_is_full_range(pictures, pixel_format):
 def test_alpha_is_ignored(pictures, codec, container, pixel_format):
     alpha = np.zeros((48, 64), np.uint8)
     frames = [np.stack([picture] * 3 + [alpha], axis=-1) for picture in pictures]
-    clip = encode(frames, codec, container, pixel_format)
+    clip = encode_video(frames, codec, container, pixel_format)
     for color in ("gray", "rgb"):
         got = decode_clip(clip, 3, scale=1, color=color).astype(int)
         expected = np.stack(pictures)
@@ -190,7 +163,7 @@ def test_alpha_is_ignored(pictures, codec, container, pixel_format):
 
 
 def test_palettes(pictures):
-    clip = encode([picture // 36 * 36 for picture in pictures], "gif", "gif", "bgr8")
+    clip = encode_video([picture // 36 * 36 for picture in pictures], "gif", "gif", "bgr8")
     got = decode_clip(clip, 3, scale=1)
     assert got.shape == (3, 48, 64)
     assert np.abs(got.astype(int) - [picture // 36 * 36 for picture in pictures]).mean() < 25
@@ -198,7 +171,7 @@ def test_palettes(pictures):
 
 def test_anamorphic_pixels_are_left_as_they_are_stored(pictures):
     x264 = ("libx264", "mp4", "yuv420p")
-    clip = encode(pictures, *x264, sample_aspect_ratio=Fraction(16, 11))
+    clip = encode_video(pictures, *x264, sample_aspect_ratio=Fraction(16, 11))
     with av.open(io.BytesIO(clip)) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
     got = decode_clip(clip, 3, scale=1)
@@ -206,8 +179,8 @@ def test_anamorphic_pixels_are_left_as_they_are_stored(pictures):
 
 
 def test_frames_that_change_size(pictures):
-    small = encode(pictures, "libx264", "h264", "yuv420p")
-    large = encode([cv2.resize(p, (128, 96)) for p in pictures], "libx264", "h264", "yuv420p")
+    small = encode_video(pictures, "libx264", "h264", "yuv420p")
+    large = encode_video([cv2.resize(p, (128, 96)) for p in pictures], "libx264", "h264", "yuv420p")
     for stride in (None, 1):
         with pytest.raises(MediaError, match=r"one size, found \(16, 21\) and then \(32, 42\)"):
             decode_clip(small + large, 6, stride=stride)
@@ -249,10 +222,10 @@ def test_several_streams(default, expected):
 
 
 def test_an_unknown_codec_is_refused(pictures):
-    film = encode(pictures, container="avi").replace(b"FFV1", b"XXXX")
+    film = encode_video(pictures, container="avi").replace(b"FFV1", b"XXXX")
     with pytest.raises(MediaError, match=r"a video stream .* found one of an unknown codec"):
         decode_clip(film)
-    sound = wav(sine(5000))
+    sound = encode_wav(sine(5000))
     with pytest.raises(MediaError, match=r"a audio stream .* found one of an unknown codec"):
         load(sound[:20] + struct.pack("<H", 0x9999) + sound[22:])
 
@@ -277,7 +250,7 @@ def test_a_cover_picture_is_no_video(tmp_path, pictures):
 
 def test_sound_shorter_than_one_window_becomes_one_frame_or_more():
     for n_samples in (1, 100, 2047):
-        waveforms = AudioLoader().transform([wav(sine(n_samples))])
+        waveforms = AudioLoader().transform([encode_wav(sine(n_samples))])
         assert waveforms[0].shape == (n_samples,)
         features = AudioFeatures().transform(AudioAugmenter(random_state=0).transform(waveforms))
         assert all(len(variant) >= 1 for variant in features[0])
@@ -285,7 +258,7 @@ def test_sound_shorter_than_one_window_becomes_one_frame_or_more():
 
 
 def test_silence_is_sound():
-    waveforms = AudioLoader().transform([wav(np.zeros(5000))])
+    waveforms = AudioLoader().transform([encode_wav(np.zeros(5000))])
     np.testing.assert_array_equal(waveforms[0], np.zeros(5000, np.float32))
     features = AudioFeatures().transform(waveforms)
     assert np.isfinite(features[0]).all()
@@ -293,9 +266,11 @@ def test_silence_is_sound():
 
 def test_clipping_is_left_as_it_is():
     clipped = np.clip(4 * sine(5000), -1, 1)
-    np.testing.assert_array_equal(load(wav(clipped)), clipped.astype(np.float32))
+    np.testing.assert_array_equal(load(encode_wav(clipped)), clipped.astype(np.float32))
     # Floats beyond full scale are not cut off.
-    np.testing.assert_array_equal(load(wav(4 * sine(5000))), (4 * sine(5000)).astype(np.float32))
+    np.testing.assert_array_equal(
+        load(encode_wav(4 * sine(5000))), (4 * sine(5000)).astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize("rate", [22050, 48000])
@@ -304,7 +279,7 @@ def test_samples_that_are_no_finite_numbers_are_refused(tmp_path, rate, value):
     samples = sine(5000)
     samples[[7, 4000]] = value
     path = tmp_path / "bad.wav"
-    path.write_bytes(wav(np.stack([samples, sine(5000)], axis=1), rate))
+    path.write_bytes(encode_wav(np.stack([samples, sine(5000)], axis=1), rate))
     with pytest.raises(MediaError, match=r"bad\.wav: expected samples .* found 2 of 5000"):
         load(path)
 
@@ -313,12 +288,12 @@ def test_samples_that_overflow_are_refused():
     for rate, n_channels in [(48000, 1), (22050, 2)]:  # in resampling; in the sum of channels
         samples = np.tile(np.array([[3.4e38], [3.4e38], [-3.4e38]]), (2000, n_channels))
         with pytest.raises(MediaError, match="NaN, infinite or enormous"):
-            load(wav(samples, rate))
+            load(encode_wav(samples, rate))
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 96000, 192000])
 def test_sample_rates(rate):
-    waveform = load(wav(sine(rate // 2, rate), rate))
+    waveform = load(encode_wav(sine(rate // 2, rate), rate))
     expected = sine(11025)
     assert len(waveform) == 11025
     assert np.abs(waveform[500:-500] - expected[500:-500]).max() < 1e-3
@@ -327,7 +302,7 @@ def test_sample_rates(rate):
 @pytest.mark.parametrize("n_channels", [3, 6, 8, 9, 16, 64])
 def test_many_channels_are_averaged(n_channels):
     levels = np.arange(1, n_channels + 1) / n_channels
-    waveform = load(wav(sine(5000)[:, np.newaxis] * levels))
+    waveform = load(encode_wav(sine(5000)[:, np.newaxis] * levels))
     np.testing.assert_allclose(waveform, sine(5000) * levels.mean(), atol=1e-6)
 
 
@@ -353,7 +328,7 @@ def test_surround_of_compressed_formats(codec, container):
 
 def test_more_channels_than_can_be_converted_are_refused():
     with pytest.raises(MediaError, match="at most 64 channels, found 65"):
-        load(wav(np.zeros((500, 65))))
+        load(encode_wav(np.zeros((500, 65))))
 
 
 def test_sound_that_changes_its_rate_is_refused():
@@ -375,7 +350,7 @@ def test_sound_that_changes_its_rate_is_refused():
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF])
 def test_streamed_wav_with_no_size_in_its_header(size):
-    content = wav(sine(5000))
+    content = encode_wav(sine(5000))
     at = content.index(b"data") + 4
     streamed = content[:at] + struct.pack("<I", size) + content[at + 4 :]
     np.testing.assert_array_equal(load(streamed), load(content))

@@ -62,7 +62,7 @@ def test_nothing_found():
 
 def test_actors():
     audit = quiet(recordings(), [0, 2], [1])
-    assert found(audit) == {"actor": ([0], [1])}
+    assert found(audit) == {"speaker": ([0], [1])}
     (leak,) = audit
     assert leak.example == (
         "row 0 (vocal_channel speech, emotion sad, intensity normal, statement Kids, repetition 1, "
@@ -70,13 +70,17 @@ def test_actors():
         "statement Dogs, repetition 1, actor 1) in test"
     )
     assert leak.message.startswith(
-        "The same actors are in training (1 of 2 rows) and in test (1 of 1 rows), for example row 0"
+        "The same speakers are in training (1 of 2 rows) and in test (1 of 1 rows), for example "
     )
     assert "GroupKFold" in leak.message
     assert f"LEAK  {leak.message}" in str(audit)
+    # A column of that name says who it is, whatever the corpus calls them.
+    named = recordings(speaker=["x", "y", "x", "z"])
+    assert found(quiet(named, [0, 1], [2, 3]))["speaker"] == ([0], [2])
+    assert "speaker" not in found(audit_split(named, [0], [1]))
     # Actor 1 of another corpus is someone else.
     corpora = recordings(corpus=["RAVDESS", "TESS", "TESS", "TESS"])
-    assert "actor" not in found(audit_split(corpora, [0], [1]))
+    assert "speaker" not in found(audit_split(corpora, [0], [1]))
 
 
 def test_sentences_are_a_note_without_a_warning():
@@ -114,7 +118,7 @@ def test_forms_of_a_recording_by_identifiers_and_by_name():
         "row 0 (a/01-01-05-02-01-02-11.mp4) in training and row 2 "
         "(zip://Actor_11/03-01-05-02-01-02-11.wav::/data/Audio.zip) in test"
     )
-    assert set(audit.not_audited) == {"actor", "sentence", "augmented copy", "content of files"}
+    assert set(audit.not_audited) == {"speaker", "sentence", "augmented copy", "content of files"}
     # One row by its identifiers, the other by its name alone.
     mixed = pd.DataFrame(
         {
@@ -128,7 +132,7 @@ def test_forms_of_a_recording_by_identifiers_and_by_name():
     assert found(quiet(mixed, [0], [1])) == {"recording": ([0], [1])}
     # Without one of its identifiers, a recording cannot be told.
     audit = quiet(twice.drop(columns="repetition"), [0], [4])
-    assert set(found(audit)) == {"actor", "sentence"}
+    assert set(found(audit)) == {"speaker", "sentence"}
     assert "no columns that identify one" in audit.not_audited["recording"]
 
 
@@ -212,7 +216,7 @@ def test_clips_in_memory():
 
 
 def test_augmented_copies():
-    clips = [np.linspace(0, 0.5, 40 + row) for row in range(4)]
+    clips = [(22_050, np.linspace(0, 0.5, 40 + row)) for row in range(4)]
     X = recordings(actor=range(4), statement=list("abcd"), audio=clips)
     sampler = AudioAugmentationSampler(AudioAugmenter(pitch_steps=(), speed_rates=(2.0,)))
     more, _ = sampler.fit_resample(X)
@@ -237,8 +241,8 @@ def test_augmented_copies():
 
 def test_missing_cells_are_not_audited():
     audit = quiet(recordings(actor=[1, None, 1, None]), [0, 1], [2, 3])
-    assert found(audit)["actor"] == ([0], [2])
-    assert audit.not_audited["actor"] == "2 rows without one"
+    assert found(audit)["speaker"] == ([0], [2])
+    assert audit.not_audited["speaker"] == "2 rows without one"
 
 
 def test_a_frame_of_nothing_known():
@@ -248,7 +252,7 @@ def test_a_frame_of_nothing_known():
         "augmented copy": "no source given, and no column source",
         "file": "no column of clips: video, audio, path, file",
         "recording": "no columns that identify one, and no file name of a known corpus",
-        "actor": "no column actor",
+        "speaker": "no column speaker or actor",
         "sentence": "no column statement or sentence",
     }
     assert str(audit).count("not audited: ") == 5
@@ -272,7 +276,7 @@ def test_as_by_comparing_every_pair(data, n):
     both = np.flatnonzero(train & test).tolist()
     expected = {"row": (both, both)} if both else {}
     if pairs:
-        expected["actor"] = tuple(sorted(set(rows)) for rows in zip(*pairs, strict=True))
+        expected["speaker"] = tuple(sorted(set(rows)) for rows in zip(*pairs, strict=True))
     assert found(audit) == expected
     # Numbers in any order and more than once are as good as masks, and polars as pandas.
     numbers = [np.flatnonzero(rows)[::-1].repeat(2) for rows in (train, test)]
@@ -324,7 +328,7 @@ def test_on_real_ravdess(shared_data):
     train, test = next(
         WithinGroupShuffleSplit(random_state=0).split(metadata, groups=corpus.groups)
     )
-    assert set(found(quiet(metadata, train, test))) >= {"actor", "sentence"}
+    assert set(found(quiet(metadata, train, test))) >= {"speaker", "sentence"}
     # As published, two takes of actor 7 are the same file under two names.
     (takes,) = np.nonzero(metadata["audio"].str.contains("03-01-03-01-02-0[12]-07"))
     assert metadata["repetition"][takes].tolist() == [1, 2]
@@ -337,3 +341,16 @@ def test_on_real_java_sed(shared_data):
     metadata = corpus.data.join(corpus.metadata)
     for train, test in GroupKFold(3).split(metadata, groups=corpus.groups):
         assert set(found(quiet(metadata, train, test))) == {"sentence"}
+
+
+def test_segments_of_a_file_are_other_clips(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"the same")
+    times = ["a.wav#t=1,2", "a.wav#t=2,3", "a.wav", "b.wav#t=npt:1.0,2", "b.wav#t=2"]
+    keys, unread = content_keys([str(tmp_path / clip) for clip in times])
+    assert not unread
+    first, *others, copy, last = keys.values()
+    assert copy == first
+    assert len({first, *others, last}) == 4
+    audit = quiet(pd.DataFrame({"audio": ["03-01-05-01-01-01-11.wav#t=1.5"] * 2}), [0], [1])
+    assert "recording" in found(audit)

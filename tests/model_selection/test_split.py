@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skemotion.model_selection import WithinGroupShuffleSplit
 
@@ -85,6 +86,14 @@ def test_serves_cross_validate():
         cv=WithinGroupShuffleSplit(4, random_state=0),
     )
     np.testing.assert_array_equal(result["test_score"], np.ones(4))
+
+
+def test_asks_for_groups_under_metadata_routing():
+    X, y = np.tile([[0.0], [1.0]], (12, 1)), np.tile(["calm", "angry"], 12)
+    search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=WithinGroupShuffleSplit(2))
+    with sklearn.config_context(enable_metadata_routing=True):
+        search.fit(X, y, groups=np.repeat([1, 2], 12))
+    assert search.best_score_ == 1
 
 
 def test_nothing_to_split():

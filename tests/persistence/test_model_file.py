@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sklearn
 import skops.io
+from skemotion._model_file import _STAGES
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -29,7 +30,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skemotion
 from skemotion import load_model, read_model_info, save_model
-from skemotion._model_file import _STAGES
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
 from skemotion.video import HOG3D, VideoLoader
 
@@ -49,7 +49,7 @@ def clips():
 
 @pytest.fixture(scope="module")
 def model(clips):
-    model = make_emotion_pipeline().set_params(
+    model = make_emotion_pipeline(recipe="reference").set_params(
         features__video__clips__load__n_frames=10,
         features__video__clips__load__size=(20, 24),
         features__video__tucker__ranks=(2, 2, 0.9, None, 1),

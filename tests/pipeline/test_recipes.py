@@ -39,13 +39,15 @@ def make_clip(mood, seed):
 def corpus():
     moods = np.array(["happy", "sad"] * 4)
     clips = [make_clip(mood, seed) for seed, mood in enumerate(moods)]
-    X = pd.DataFrame({"video": [clip[0] for clip in clips], "audio": [clip[1] for clip in clips]})
+    X = pd.DataFrame(
+        {"video": [clip[0] for clip in clips], "audio": [(22050, clip[1]) for clip in clips]}
+    )
     return X, moods, np.repeat([1, 2], 4)
 
 
 def quick(modality, **settings):
     """Make the recipe small enough to be fitted many times."""
-    model = make_emotion_pipeline(modality, **settings)
+    model = make_emotion_pipeline(modality, recipe="reference", **settings)
     parameters = {
         "features__video__clips__load__n_frames": 20,
         "features__audio__clips__augment__pitch_steps": (4,),
@@ -62,7 +64,7 @@ def quick(modality, **settings):
 
 
 def test_has_the_steps_and_settings_of_the_reference():
-    model = make_emotion_pipeline()
+    model = make_emotion_pipeline(recipe="reference")
     assert [name for name, _ in model.steps] == ["features", "scale", "classifier"]
     features = model.named_steps["features"]
     assert isinstance(features, ColumnTransformer)
@@ -125,7 +127,7 @@ def test_recognises_under_cross_validation(corpus, modality):
 
 def test_reference_settings_fit_and_give_shares(corpus):
     X, y, _ = corpus
-    model = make_emotion_pipeline().set_params(classifier__max_iter=3)
+    model = make_emotion_pipeline(recipe="reference").set_params(classifier__max_iter=3)
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         model.fit(X, y)
     shares = model.predict_proba(X)
@@ -159,7 +161,7 @@ def test_clones_pickles_and_shows(corpus):
         np.testing.assert_array_equal(fitted.predict_proba(X[row : row + 1])[0], shares[row])
     html = fitted._repr_html_()
     assert all(name in html for name in ("ClipPipeline", "HOG3D", "AudioAugmenter"))
-    assert "MLPClassifier" in make_emotion_pipeline()._repr_html_()
+    assert "MLPClassifier" in make_emotion_pipeline(recipe="reference")._repr_html_()
 
 
 def test_polars_tables(corpus):
@@ -184,7 +186,7 @@ def test_output_as_a_table_has_names(corpus):
 
 
 def test_settings_of_the_run_reach_every_clip_pipeline(tmp_path):
-    model = make_emotion_pipeline(memory=tmp_path, n_jobs=2, verbose=True)
+    model = make_emotion_pipeline(recipe="reference", memory=tmp_path, n_jobs=2, verbose=True)
     for branch in ("video", "audio"):
         clips = {name: b for name, b, _ in model["features"].transformers}[branch]["clips"]
         assert (clips.memory, clips.n_jobs, clips.verbose) == (tmp_path, 2, True)
@@ -194,11 +196,14 @@ def test_only_known_modalities():
     with pytest.raises(ValueError, match="'modality' parameter"):
         make_emotion_pipeline("smell")
     for modality in ("video", "audio"):
-        assert [t[0] for t in make_emotion_pipeline(modality)["features"].transformers] == [
-            modality
-        ]
-    assert isinstance(make_emotion_pipeline("video"), Pipeline)
-    assert isinstance(make_emotion_pipeline("video")["classifier"], MLPClassifier)
+        assert [
+            t[0]
+            for t in make_emotion_pipeline(modality, recipe="reference")["features"].transformers
+        ] == [modality]
+    assert isinstance(make_emotion_pipeline("video", recipe="reference"), Pipeline)
+    assert isinstance(
+        make_emotion_pipeline("video", recipe="reference")["classifier"], MLPClassifier
+    )
 
 
 def test_an_unreadable_clip_is_named(corpus, tmp_path):
@@ -217,7 +222,7 @@ def test_missing_clips_can_be_imputed(corpus):
     gaps.loc[3, "audio"] = None
     gaps.loc[[1, 6], "video"] = None
     model = quick("both", missing="impute")
-    with pytest.warns(UnusableClipWarning, match="missing"):
+    with pytest.warns(UnusableClipWarning, match="empty cell"):
         model.fit(gaps, y)
     # Where nothing is missing, it is the model that raises.
     np.testing.assert_array_equal(
@@ -231,5 +236,5 @@ def test_missing_clips_can_be_imputed(corpus):
         assert model.predict(gaps.loc[[3]])[0] == y[3]
     with pytest.warns(UnusableClipWarning):
         assert model.predict(pd.DataFrame({"video": [None], "audio": [None]})).shape == (1,)
-    with pytest.raises(MediaError, match="missing"):
+    with pytest.raises(MediaError, match="empty cell"):
         quick("both").fit(gaps, y)

@@ -148,7 +148,11 @@ def test_names_follow_the_flattened_descriptor():
         ({}, np.full((1, 1, 16, 16), np.nan), "NaN"),
         ({}, [np.zeros((1, 16, 16)), np.full((1, 16, 16), np.inf)], "infinity in row 1"),
         ({}, ["clip.mp4"], "frames of shape .*VideoLoader.*clip.mp4"),
-        ({}, [np.zeros((1, 16, 16)), np.zeros((1, 16, 24))], "16 x 16.*16 x 24 in row 1.*size="),
+        (
+            {},
+            [np.zeros((1, 16, 16)), np.zeros((1, 16, 24))],
+            "in row 1: .*16 x 16 .* found 16 x 24.*size=",
+        ),
     ],
 )
 def test_refuses(parameters, clips, message):

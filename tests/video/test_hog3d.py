@@ -1,11 +1,9 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from references.hog3d import cell_by_cell as reference
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
@@ -13,15 +11,6 @@ from skemotion.video import HOG3D, VideoLoader, hog3d
 
 pixels = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 13), st.integers(1, 15)))
 cells = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
-
-
-# The descriptor as it is defined, beside which the benchmark is timed too.
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-try:
-    from bench_hog3d import cell_by_cell as reference
-finally:
-    sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.mark.parametrize("n_bins", [2, 3, 4, 8, 9, 12])
@@ -107,12 +96,24 @@ def test_names_follow_the_flattened_descriptor():
         ({}, np.zeros((1, 5, 6)), "clips of shape"),
         ({}, np.zeros((1, 5, 5, 6, 4)), "1 or 3 channels"),
         ({}, np.full((1, 5, 5, 6), np.nan), "NaN"),
-        ({}, ["clip.mp4"], "load the clips first"),
+        ({}, ["clip.mp4"], "such as VideoLoader makes; found 'clip.mp4' in row 0"),
+        ({}, np.full((1, 5, 5, 6), 1e308) * np.eye(6)[0], "gradients are finite .* up to 1e.308"),
+        ({}, [np.zeros((5, 5, 6)), np.zeros((0, 5, 6))], r"shape \(0, 5, 6\) .* in row 1"),
+        ({"smoothing": 10**9}, np.zeros((1, 5, 5, 6)), "'smoothing' parameter of HOG3D"),
     ],
 )
 def test_refuses(parameters, clips, message):
     with pytest.raises(ValueError, match=message):
         HOG3D(**parameters).fit(clips).transform(clips)
+
+
+def test_the_function_says_what_it_cannot_use():
+    with pytest.raises(ValueError, match=r"empty array of shape \(0, 5, 6\)"):
+        hog3d(np.zeros((0, 5, 6), dtype=np.uint8))
+    with pytest.raises(ValueError, match="smoothing must be at most 1000, got 1000000000"):
+        hog3d(np.zeros((5, 5, 6), dtype=np.uint8), smoothing=10**9)
+    flat = np.zeros((5, 5, 6), dtype=np.float32)
+    assert hog3d(flat, smoothing=1000).shape == (1, 1, 1, 9, 2)
 
 
 def test_refuses_another_clip_shape_than_at_fit():

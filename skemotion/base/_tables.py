@@ -1,0 +1,127 @@
+"""Tables of clips: one row per clip, one column per modality."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
+    """Make a table of clips of whatever a model was given.
+
+    Parameters
+    ----------
+    X : DataFrame, mapping, or column of clips
+        A table, in which columns may be missing; or clips alone, each of which then stands in all
+        of `columns`: a file with picture and sound is both.
+    columns : sequence of str
+        What the model reads clips from, such as ``["video", "audio"]``.
+    extra : sequence of str, default=()
+        Further columns that the model reads, such as ``["speaker"]``.
+
+    Returns
+    -------
+    table : DataFrame of shape (n_clips, len(columns) + len(extra))
+        With the columns asked for, in that order; those that X lacks hold None.
+
+    Raises
+    ------
+    ValueError
+        If X is a table with none of `columns`, or a table of numbers without names.
+
+    Examples
+    --------
+    >>> from skemotion.base import as_table
+    >>> as_table(["a.mp4"], ["video", "audio"], ["speaker"])
+       video  audio speaker
+    0  a.mp4  a.mp4    None
+    """
+    if isinstance(X, Mapping):
+        X = pd.DataFrame(dict(X))
+    elif hasattr(X, "columns") and not isinstance(X, pd.DataFrame):
+        # Other libraries' tables.
+        X = pd.DataFrame({name: list(X[name]) for name in X.columns})
+    if not isinstance(X, pd.DataFrame):
+        X = _table_of_clips(X, columns)
+    if not set(columns) & set(X.columns):
+        raise ValueError(
+            f"Expected a table with {_listed(columns)}, found the columns {list(X.columns)}: "
+            "rename them, or pass the clips alone as a list."
+        )
+    wanted = list(dict.fromkeys([*columns, *extra]))
+    empty = pd.Series([None] * len(X), X.index, dtype=object)
+    missing = {name: empty for name in wanted if name not in X}
+    return X.assign(**missing)[wanted]
+
+
+def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:
+    if isinstance(X, str | bytes | bytearray | os.PathLike):
+        X = [X]
+    if getattr(X, "ndim", 1) != 1:
+        raise ValueError(
+            f"Expected a table with {_listed(columns)}, or a list of clips, found an array of "
+            f"shape {X.shape}, which has no names: make a DataFrame of it."
+        )
+    clips = pd.Series([*X], dtype=object)
+    return pd.DataFrame(dict.fromkeys(columns, clips))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    names = [repr(name) for name in columns]
+    return f"a column {names[0]}" if len(names) == 1 else f"columns {' or '.join(names)}"
+
+
+def column_names(selections: Iterable[Any]) -> list[str] | None:
+    """Give the names of all columns that are selected, each once.
+
+    Parameters
+    ----------
+    selections : iterable of str, sequence of str, or positions
+        As `ColumnTransformer` takes them.
+
+    Returns
+    -------
+    names : list of str or None
+        None where columns go by position.
+
+    Raises
+    ------
+    ValueError
+        If some go by name and others by position.
+    """
+    names: list[Any] = []
+    for columns in selections:
+        if isinstance(columns, str):
+            names.append(columns)
+        elif isinstance(columns, Sequence) and all(isinstance(name, str) for name in columns):
+            names.extend(columns)
+        else:
+            names.append(None)
+    by_name = [name is not None for name in names]
+    if any(by_name) and not all(by_name):
+        raise ValueError("Select columns by name for all branches or for none, not mixed.")
+    return list(dict.fromkeys(names)) if all(by_name) else None
+
+
+def speaker_codes(speakers: pd.Series) -> NDArray[np.intp] | None:
+    """Give each speaker a number; whoever is not named is somebody else each time.
+
+    Parameters
+    ----------
+    speakers : Series of length n_clips
+        Names, None or NaN where the speaker is not known.
+
+    Returns
+    -------
+    codes : ndarray of int, shape (n_clips,), or None
+        None where nobody is named.
+    """
+    codes, names = pd.factorize(speakers)
+    if not len(names):
+        return None
+    return np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)

@@ -1,0 +1,338 @@
+"""Several modalities' verdicts as one."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _num_samples,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from ..base import as_table, column_names, group_params, speaker_codes
+from ..io import MediaError
+from ..preprocessing import enroll_speakers, uses_speaker_clips
+from ._branches import describe_rows, split_branch
+from ._composition import BranchComposition, Branches
+from ._temperature import fit_calibrated, product_of_experts
+
+
+class FusionClassifier(ClassifierMixin, BranchComposition):
+    """Classify by several modalities, each by a pipeline of its own.
+
+    Each branch gives probabilities, which one temperature per branch calibrates [1]_, fitted on
+    clips of speakers whom the branch was not trained on. The probabilities are multiplied and
+    normalised [2]_. A clip that lacks a modality, or whose file cannot be used, is left to the
+    other branches; nothing is imputed.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator, columns), default=None
+        The branches: name, pipeline and what it gets of X, as in `ColumnTransformer`: the name
+        of a column (which comes as a Series), a list of names (a DataFrame), positions, or a
+        slice. Leading steps that learn nothing, such as a `ClipPipeline`, are run once and not in
+        every inner fold. "drop" in place of a pipeline leaves the branch out. None for
+        one branch, ``LogisticRegression()`` on all columns.
+    calibrate : bool, default=True
+        Whether to fit temperatures. Without, each branch needs `predict_proba`; with,
+        `decision_function` will do.
+    cv : int or splitter, default=3
+        Inner folds for the temperatures. Given a number, no speaker is in two folds where `fit`
+        knows the speakers, and there are fewer folds where speakers, or clips of an emotion, are
+        fewer.
+    speaker : str or None, default="speaker"
+        Column of X that names the speakers, where it is there: they are the `groups` of a `fit`
+        without any. In a branch's columns it does not count as a modality.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    named_estimators_ : dict
+        Each branch, fitted on all clips that have it. Its classes are positions in `classes_`.
+    temperatures_ : dict
+        Each branch's temperature: above 1 it was too sure of itself. 1 without calibration.
+    n_features_in_ : int
+        Number of columns that are read.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where columns go by names.
+
+    See Also
+    --------
+    sklearn.ensemble.VotingClassifier : Averages classifiers that all get the same columns.
+    sklearn.calibration.CalibratedClassifierCV : Fits the temperatures.
+
+    Notes
+    -----
+    Where columns go by names, X may also be a list of clips, or one: each clip then serves all
+    columns, as a file with picture and sound does. A table may lack columns, as long as every row
+    has one modality; a `Mapping` of columns is a table.
+
+    Members of one modality are a branch that ends in a fusion: ``Pipeline([("clips", ...),
+    ("members", FusionClassifier([("lda", lda, slice(None)), ("lr", lr, slice(None))]))])``
+    multiplies two verdicts on the same description, each calibrated, before modalities are.
+
+    Temperatures matter most where a branch has few speakers to learn from: on other speakers'
+    clips of Java-SED they raise the mean recall of sound and face together by 8 points, on
+    RAVDESS by one, and there the expected calibration error falls from 0.14 to 0.04. Weights for
+    modalities changed nothing that can be told from chance, and stacking was worse.
+
+    `groups` given to `fit` go on to every step of a branch whose `fit` takes them. Where
+    scikit-learn's metadata routing is enabled, to those that ask for them.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural
+       networks", ICML 2017.
+    .. [2] G. E. Hinton, "Training products of experts by minimizing contrastive divergence",
+       Neural Computation 14 (2002) 1771-1800.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skemotion.classification import FusionClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat(["calm", "angry"], 20)
+    >>> X = pd.DataFrame({"smile": rng.normal(y == "calm"), "loudness": rng.normal(y == "angry")})
+    >>> model = FusionClassifier(
+    ...     [
+    ...         ("face", LogisticRegression(), ["smile"]),
+    ...         ("voice", LogisticRegression(), ["loudness"]),
+    ...     ]
+    ... ).fit(X, y)
+    >>> model.predict({"smile": [2.0, 2.0], "loudness": [None, 9.0]})
+    array(['calm', 'angry'], dtype='<U5')
+    """
+
+    _parameter_constraints = {
+        "estimators": [list, None],
+        "calibrate": ["boolean"],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
+        "speaker": [str, None],
+    }
+
+    # For whoever looks for clips that cannot be used: one branch that can use a row is enough.
+    tolerates_missing_branches = True
+    # Where scikit-learn routes metadata, speakers come without being asked for.
+    __metadata_request__fit = {"groups": True}
+
+    def __init__(
+        self,
+        estimators: Branches | None = None,
+        *,
+        calibrate: bool = True,
+        cv: Any = 3,
+        speaker: str | None = "speaker",
+    ) -> None:
+        self.estimators = estimators
+        self.calibrate = calibrate
+        self.cv = cv
+        self.speaker = speaker
+
+    # The branches validate their own parameters.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit each branch on the clips that have it, and its temperature.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+        y : array-like of shape (n_clips,)
+            Class labels.
+        groups : array-like of shape (n_clips,), default=None
+            Speakers.
+
+        Returns
+        -------
+        self : FusionClassifier
+
+        Raises
+        ------
+        ValueError
+            If a branch has no clip of some class, or too few to calibrate it; the message names
+            the branch.
+        """
+        branches = self._checked_branches()
+        # Before X: it would forget the names of the columns.
+        y = column_or_1d(validate_data(self, y=y), warn=True)
+        X = self._table(X, [columns for _, _, columns in branches], reset=True)
+        check_classification_targets(y)
+        groups = self._groups(X, groups)
+        check_consistent_length(X, y, groups)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"FusionClassifier needs two classes or more, found 1 class: "
+                f"{self.classes_.tolist()[0]!r}."
+            )
+        self._fitted: dict[str, tuple[Any, Any, Any]] = {}
+        self.named_estimators_: dict[str, Any] = {}
+        self.temperatures_: dict[str, float] = {}
+        for name, branch, columns in branches:
+            describe, rest = split_branch(clone(branch))
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, _ = describe_rows(name, describe, part, self.speaker, fit=True)
+            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[rows])
+            if len(absent):
+                label = self.classes_.tolist()[absent[0]]
+                raise ValueError(
+                    f"Branch {name!r} has no clip of class {label!r} that it could be trained on: "
+                    "give it some, or leave the branch or the class out."
+                )
+            known = None if groups is None else groups[rows]
+            if self.calibrate:
+                model = fit_calibrated(name, rest, described, codes[rows], known, self.cv)
+                calibrated = model.calibrated_classifiers_[0]
+                rest, temperature = calibrated.estimator, 1 / calibrated.calibrators[0].beta_
+            else:
+                model = rest.fit(described, codes[rows], **group_params(rest, known))
+                temperature = 1.0
+            self._fitted[name] = (describe, model, columns)
+            self.temperatures_[name] = float(temperature)
+            self.named_estimators_[name] = (
+                rest if describe is None else Pipeline([*describe.steps, *rest.steps])
+            )
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the probability of each class.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        MediaError
+            If a row has no modality that can be used; the message says which row, and why.
+        """
+        verdicts, reasons = self._verdicts(X)
+        stacked = np.array(list(verdicts.values()))
+        lost = np.isnan(stacked[:, :, 0]).all(axis=0)
+        if lost.any():
+            row = int(np.flatnonzero(lost)[0])
+            why = "; ".join(f"{name}: {reasons[name][row]}" for name in verdicts)
+            raise MediaError(f"Row {row} has no modality that can be used. {why}")
+        return product_of_experts(stacked)
+
+    def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
+        """Give each branch's own probabilities, calibrated.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        probabilities : dict of str to ndarray of shape (n_clips, n_classes)
+            By name of branch; NaN where a row lacks the modality.
+        """
+        return self._verdicts(X)[0]
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give the most probable class.
+
+        Parameters
+        ----------
+        X : table, or column of clips
+            See the notes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_clips,)
+        """
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def enroll(self, X: Any) -> Self:
+        """Give each branch's `SpeakerScaler` clips of speakers it will be asked about.
+
+        Parameters
+        ----------
+        X : table
+            Unlabelled clips with the column that names the speakers. A branch learns from those
+            that have its modality.
+
+        Returns
+        -------
+        self : FusionClassifier
+
+        Raises
+        ------
+        ValueError
+            If no branch has a `SpeakerScaler` with a column of speakers.
+        """
+        check_is_fitted(self)
+        if not uses_speaker_clips(self):
+            raise ValueError(
+                "No branch of this FusionClassifier scales by speaker: nobody can be enrolled."
+            )
+        X = self._table(X, [columns for _, _, columns in self._fitted.values()], reset=False)
+        for name, (describe, _, columns) in self._fitted.items():
+            _, rest = split_branch(self.named_estimators_[name])
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, _ = describe_rows(name, describe, part, self.speaker, fit=False)
+            if len(rows) and uses_speaker_clips(rest):
+                enroll_speakers(rest, described)
+        return self
+
+    def _verdicts(self, X: Any) -> tuple[dict[str, NDArray[np.float64]], dict[str, dict[int, str]]]:
+        check_is_fitted(self)
+        X = self._table(X, [columns for _, _, columns in self._fitted.values()], reset=False)
+        verdicts, reasons = {}, {}
+        for name, (describe, model, columns) in self._fitted.items():
+            part = _safe_indexing(X, columns, axis=1)
+            described, rows, reasons[name] = describe_rows(
+                name, describe, part, self.speaker, fit=False
+            )
+            verdicts[name] = np.full((_num_samples(X), len(self.classes_)), np.nan)
+            if len(rows):
+                verdicts[name][rows] = model.predict_proba(described)
+        return verdicts, reasons
+
+    def _table(self, X: Any, selections: list[Any], *, reset: bool) -> Any:
+        """Make of X what the branches' columns select from."""
+        names = column_names(selections)
+        if names is None:
+            if not isinstance(X, pd.DataFrame):
+                X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        clips = [name for name in names if name != self.speaker]
+        extra = [] if self.speaker is None else [self.speaker]
+        X = as_table(X, clips, extra)
+        if reset:
+            self.n_features_in_ = len(names)
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return X
+
+    def _groups(self, X: Any, groups: Any) -> NDArray[Any] | None:
+        """Take the speakers that X names for groups where none are given."""
+        if groups is not None:
+            return np.asarray(groups)
+        if self.speaker is None or self.speaker not in getattr(X, "columns", ()):
+            return None
+        return speaker_codes(X[self.speaker])

@@ -1,0 +1,40 @@
+"""Rows of clips: indexing them, naming them, and showing how many are done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..base import clip_column
+from ..io import clip_name
+
+
+def rows_of(X: Any) -> Any:
+    """Make sure that X can be indexed row by row."""
+    column = clip_column(X)
+    if column is not None:
+        return column
+    return X if hasattr(X, "__getitem__") else np.asarray(X)
+
+
+def row_name(X: Any, row: int) -> str:
+    """Say what to call a row in messages."""
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        return f"clip {row} ({clip_name(X[row])})"
+    return f"clip {row}"
+
+
+def progress(results: Iterable[Any], n_clips: int, *, verbose: bool) -> Iterable[Any]:
+    """Show how many clips are done, if that is wanted."""
+    return tqdm(
+        results,
+        total=n_clips,
+        unit="clip",
+        disable=not verbose,
+        # A bar that is written into a log should not fill it.
+        mininterval=0.1 if sys.stderr.isatty() else 10,
+    )

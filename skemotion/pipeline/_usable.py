@@ -1,0 +1,284 @@
+"""Clips that cannot be used: finding them, and fitting a model without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_consistent_length
+
+from .._threads import one_blas_thread
+from ..base import as_table, group_params
+from ._clip_pipeline import ClipPipeline
+from ._rows import progress, row_name, rows_of
+from ._running import ClipError, Failure, Job, run_clips, sift
+from ._temporary_cache import clip_pipelines, forget_temporary, temporary_cache
+
+_Errors = dict[int, ClipError]
+
+
+def find_unusable(
+    model: BaseEstimator, X: Any, *, n_jobs: int | None = None, verbose: bool = False
+) -> list[ClipError]:
+    """Send clips through a model's clip stages, and report those that cannot be used.
+
+    Parameters
+    ----------
+    model : estimator
+        Not changed, and not fitted. Looked for clip stages are a `ClipPipeline`; the first step of
+        a `Pipeline`; the branches of a `ColumnTransformer`, a `FeatureUnion` or a
+        `FusionClassifier`; and the estimator in a search or another meta-estimator. Clips that
+        another kind of model opens are not looked at.
+    X : table or column of clips
+        As the model takes it.
+    n_jobs : int, default=None
+        Clips worked on at once; None means what each `ClipPipeline` says. With two or more, a clip
+        that crashes the decoder is reported like any other.
+    verbose : bool, default=False
+        Show progress, with the time that remains.
+
+    Returns
+    -------
+    errors : list of ClipError
+        One per row that cannot be used, in the order of rows. Where several branches share a
+        row, it cannot be used if one of them fails; in a `FusionClassifier`, which does
+        without, if all do. A `ClipPipeline` with ``on_error="nan"`` is left out of account: there,
+        the model deals with such clips itself.
+
+    See Also
+    --------
+    fit_usable : Fits a model on the other rows.
+    temporary_cache : Keeps what is made of the clips here, for a fit that follows.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skemotion.pipeline import ClipPipeline, find_unusable
+    >>> from skemotion.video import HOG3D, VideoLoader
+    >>> describe = ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())], flatten=True)
+    >>> for error in find_unusable(make_pipeline(describe, GaussianNB()), ["lost.mp4"]):
+    ...     print(error.row, error.step, error.reason)
+    0 load lost.mp4: expected a media file, found no such file. Check the path.
+    """
+    errors = _failures(model, X, _Settings(n_jobs, verbose))
+    return [errors[row] for row in sorted(errors)]
+
+
+def usable_rows(errors: Sequence[ClipError], n_clips: int, max_unusable: float) -> NDArray[np.intp]:
+    """Give the rows that can be used, unless too many cannot.
+
+    Parameters
+    ----------
+    errors : sequence of ClipError
+        From `find_unusable`.
+    n_clips : int
+        Number of rows.
+    max_unusable : float
+        Share of rows that may be left out, 0 to 1.
+
+    Returns
+    -------
+    rows : ndarray of int
+        In order.
+
+    Raises
+    ------
+    ValueError
+        If there are more errors; the message names the first clips.
+
+    Examples
+    --------
+    >>> from skemotion.pipeline import ClipError, usable_rows
+    >>> usable_rows([ClipError(1, "clip 1 (b.wav)", "load", "b.wav: empty.")], 4, 0.25)
+    array([0, 2, 3])
+    """
+    if not 0 <= max_unusable <= 1:
+        raise ValueError(f"max_unusable must be a share from 0 to 1, got {max_unusable!r}.")
+    bad = {error.row for error in errors}
+    if len(bad) > max_unusable * n_clips or len(bad) == n_clips:
+        shown = [f"row {error.row}: {error.reason}" for error in errors[:5]]
+        more = [f"and {len(bad) - 5} more"] if len(bad) > 5 else []
+        head = f"{len(bad)} of {n_clips} clips cannot be used"
+        head += (
+            f", and at most {max_unusable:.0%} may be left out. Replace or remove them, or raise "
+            "max_unusable:"
+            if len(bad) < n_clips
+            else ". Replace them:"
+        )
+        raise ValueError("\n  ".join([head, *shown, *more]))
+    return np.setdiff1d(np.arange(n_clips), list(bad)).astype(np.intp)
+
+
+def fit_usable(
+    model: BaseEstimator,
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    *,
+    max_unusable: float = 0.1,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+) -> tuple[Any, list[ClipError]]:
+    """Fit a model on the clips that can be used.
+
+    Parameters
+    ----------
+    model : estimator
+        Not changed; see `find_unusable`. Each clip is opened once, by a `temporary_cache` where
+        the model has no `memory`.
+    X : table or column of clips, of length n_clips
+        As the model takes it.
+    y : array-like of shape (n_clips,)
+        Labels.
+    groups : array-like of shape (n_clips,), default=None
+        Speakers, for a model whose ``fit`` takes or asks for ``groups``.
+    max_unusable : float, default=0.1
+        Share of clips that may be left out, 0 to 1.
+    n_jobs : int, default=None
+        Clips worked on at once; None means what each `ClipPipeline` says.
+    verbose : bool, default=False
+        Show progress, with the time that remains.
+
+    Returns
+    -------
+    fitted : estimator
+        Fitted clone of the model.
+    errors : list of ClipError
+        The clips that were left out.
+
+    Raises
+    ------
+    ValueError
+        If more clips cannot be used, or the lengths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skemotion.pipeline import ClipPipeline, fit_usable
+    >>> from skemotion.video import HOG3D, VideoLoader
+    >>> rng = np.random.default_rng(0)
+    >>> clips = [rng.integers(0, 255, (5, 60, 72), dtype=np.uint8) for _ in range(4)]
+    >>> describe = ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())], flatten=True)
+    >>> model, errors = fit_usable(
+    ...     make_pipeline(describe, GaussianNB()), [*clips, "lost.mp4"], list("ababa"), max_unusable=0.5
+    ... )
+    >>> [error.row for error in errors]
+    [4]
+    >>> model.predict(clips)
+    array(['a', 'b', 'a', 'b'], dtype='<U1')
+    """
+    check_consistent_length(X, y, groups)
+    with temporary_cache(model) as cached:
+        errors = find_unusable(cached, X, n_jobs=n_jobs, verbose=verbose)
+        rows = usable_rows(errors, _num_samples(X), max_unusable)
+        X, y = _safe_indexing(X, rows), np.asarray(y)[rows]
+        known = None if groups is None else np.asarray(groups)[rows]
+        fitted = clone(cached).fit(X, y, **group_params(cached, known))
+    forget_temporary(fitted)
+    return fitted, errors
+
+
+class _Settings(NamedTuple):
+    n_jobs: int | None
+    verbose: bool
+    # Whether a clip counts that the pipeline was told to make NaN of.
+    count_nan: bool = False
+
+
+def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
+    """Give the rows that a part of a model cannot use, where it gets X."""
+    if isinstance(model, ClipPipeline):
+        counts = model.on_error == "raise" or settings.count_nan
+        return _run(model, X, settings) if counts else {}
+    if isinstance(model, Pipeline):
+        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+        return _failures(steps[0], X, settings) if steps else {}
+    if isinstance(model, ColumnTransformer):
+        return _in_any(
+            [
+                _failures(branch, _select(X, columns), settings)
+                for _, branch, columns in model.transformers
+            ]
+        )
+    if getattr(model, "tolerates_missing_branches", False):
+        return _tolerated(model, X, settings._replace(count_nan=True))
+    if isinstance(model, FeatureUnion):
+        return _in_any([_failures(part, X, settings) for _, part in model.transformer_list])
+    if isinstance(getattr(model, "estimator", None), BaseEstimator):
+        return _failures(model.estimator, X, settings)
+    return {}
+
+
+def _tolerated(model: Any, X: Any, settings: _Settings) -> _Errors:
+    """Give the rows that none of the branches of a `FusionClassifier` can use."""
+    branches = [
+        (branch, columns)
+        for _, branch, columns in model.estimators or []
+        if not isinstance(branch, str)
+    ]
+    # A branch that opens no clips may yet have something to say of any row.
+    if not branches or not all(clip_pipelines(branch) for branch, _ in branches):
+        return {}
+    names = [name for _, columns in branches for name in np.ravel(columns) if isinstance(name, str)]
+    if names:
+        X = as_table(X, names)
+    return _in_all(
+        [_failures(branch, _select(X, columns), settings) for branch, columns in branches]
+    )
+
+
+def _select(X: Any, columns: Any) -> Any:
+    return _safe_indexing(X, columns(X) if callable(columns) else columns, axis=1)
+
+
+def _in_any(found: list[_Errors]) -> _Errors:
+    merged: _Errors = {}
+    for errors in found:
+        merged = {**errors, **merged}
+    return merged
+
+
+def _in_all(found: list[_Errors]) -> _Errors:
+    shared = set.intersection(*map(set, found))
+    return {
+        row: found[0][row]._replace(reason="; ".join(errors[row].reason for errors in found))
+        for row in shared
+    }
+
+
+class _Trial(NamedTuple):
+    """A job whose results are wanted by no one but its cache, and are not sent about."""
+
+    job: Job
+
+    def run(self, batch: Any, name: str, row: int) -> Failure | None:
+        result = self.job.run(batch, name, row)
+        return result if isinstance(result, Failure) else None
+
+
+def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
+    if settings.n_jobs is not None:
+        pipeline = clone(pipeline).set_params(n_jobs=settings.n_jobs)
+    X = rows_of(X)
+    names = [row_name(X, row) for row in range(_num_samples(X))]
+    trial: Any = _Trial(pipeline._job())
+    errors: list[ClipError] = []
+    stop: list[Failure] = []
+    results = progress(
+        run_clips(trial, X, names, pipeline.n_jobs, prefer="processes", stop=stop),
+        len(names),
+        verbose=settings.verbose or pipeline.verbose,
+    )
+    with one_blas_thread():
+        for _ in sift(results, names, "nan", errors, stop):
+            pass
+    return {error.row: error for error in errors}

@@ -1,0 +1,67 @@
+"""The frame size that clips of a corpus are brought to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base import clip_column, is_missing
+from ..io import MediaError
+from ._decoding import decode_clip, shrink_clip
+
+
+def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
+    """Give the size of the first clip that can be read, shrunk.
+
+    As the `size` of a `VideoLoader`, it brings clips of any size to one, so that a model takes
+    clips of other cameras, too.
+
+    Parameters
+    ----------
+    clips : column of clips
+        As a `VideoLoader` takes it; empty cells are passed over.
+    scale : float, default=1/3
+        Share of the clip's own height and width.
+
+    Returns
+    -------
+    size : tuple of 2 int
+        Height and width in pixels, upright.
+
+    Raises
+    ------
+    MediaError
+        If none of the clips can be read; the message gives the last one's reason.
+    ValueError
+        If this is no column of clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.video import VideoLoader, common_frame_size
+    >>> clips = [np.zeros((3, 240, 426)), np.zeros((3, 480, 640))]
+    >>> common_frame_size(clips)
+    (80, 142)
+    >>> VideoLoader(size=common_frame_size(clips)).fit_transform(clips).shape
+    (2, 50, 80, 142)
+    """
+    column = clip_column(clips)
+    if column is None:
+        raise ValueError(
+            f"Expected a column of clips, such as paths, found {type(clips).__name__}."
+        )
+    reason = "there is no clip."
+    for clip in column.ravel():
+        if is_missing(clip):
+            continue
+        try:
+            if isinstance(clip, np.ndarray):
+                height, width = shrink_clip(clip[:1], n_frames=1, scale=scale).shape[1:3]
+            else:
+                height, width = decode_clip(clip, n_frames=1, scale=scale).shape[1:3]
+        except MediaError as error:
+            reason = str(error)
+        else:
+            return int(height), int(width)
+    raise MediaError(f"None of the clips can be read. The last: {reason}")

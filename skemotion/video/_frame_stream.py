@@ -1,0 +1,113 @@
+"""Reading the frames of a clip one by one, so that memory stays flat however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..io import (
+    MediaError,
+    Source,
+    beyond_limit,
+    check_pixels,
+    clip_name,
+    limits_in_force,
+    open_stream,
+    timed_frames,
+)
+from ._decoding import Orientation
+
+# Frames per second that frames in memory are taken to have.
+_USUAL_RATE = 30.0
+
+
+class Frame(NamedTuple):
+    """A picture in RGB, which frame of the clip it is, and when it is shown, in seconds."""
+
+    number: int
+    seconds: float
+    picture: NDArray[np.uint8]
+
+
+def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
+    """Decode a clip frame by frame, in colour and in its own size, upright.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file; a segment as ``clip.mp4#t=10,12.5``.
+    fps : float, default=None
+        Frames per second to give at most, evenly; the others are decoded and passed over. None
+        gives all.
+
+    Yields
+    ------
+    frame : Frame
+        Time counts from the first frame.
+
+    Raises
+    ------
+    MediaError
+        If the clip is missing, damaged, without a picture, or beyond the limits in force.
+    """
+    limits, name = limits_in_force(), clip_name(source)
+    orientation, start, last, number, n_given = None, 0.0, 0.0, -1, 0
+    with open_stream(source, "video") as (container, stream):
+        step = 1 / float(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
+        for number, (time, frame) in enumerate(timed_frames(source, container, stream)):
+            if number == limits.max_frames:
+                raise beyond_limit(name, "max_frames", "more frames")
+            if number == 0:
+                start = last = float(time)
+            # With a time that goes back, a frame comes a step later.
+            elif time <= last:
+                last += step
+            else:
+                last = float(time)
+            # Half a step early is near enough: of 29.97 frames a second, 30 are all.
+            elapsed = last - start + step / 2
+            if fps is not None and elapsed < n_given / fps:
+                continue
+            n_given = n_given + 1 if fps is None else int(elapsed * fps) + 1
+            check_pixels(frame, name, limits)
+            if orientation is None:
+                orientation = Orientation.of(frame)
+            yield Frame(number, last - start, orientation.turn(frame.to_ndarray(format="rgb24")))
+    if number < 0:
+        raise MediaError(
+            f"{name}: expected a picture, found a video stream without a single frame that can be "
+            "decoded. Make or download the file again."
+        )
+
+
+def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
+    """Give all frames of an array, as if there were 30 a second.
+
+    Parameters
+    ----------
+    clip : ndarray of shape (n_frames, height, width[, channel])
+        Grey or RGB, from 0 to 255.
+
+    Yields
+    ------
+    frame : Frame
+
+    Raises
+    ------
+    ValueError
+        If the channels are others than one or three.
+    """
+    if clip.ndim == 4 and clip.shape[3] not in (1, 3):
+        raise ValueError(
+            "Expected frames of shape (n_frames, height, width), or with 1 or 3 channels as the "
+            f"last axis, got an array of shape {clip.shape}."
+        )
+    for number, picture in enumerate(clip):
+        if picture.ndim == 2 or picture.shape[2] == 1:
+            picture = np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2)
+        if picture.dtype != np.uint8:
+            picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        yield Frame(number, number / _USUAL_RATE, np.ascontiguousarray(picture))
