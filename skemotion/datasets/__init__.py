@@ -4,8 +4,10 @@ from ._concat import concat_corpora
 from ._corpus import NAMINGS, SCHEMES, load_corpus
 from ._fetch import fetch_ravdess
 from ._fetch_landmarker import fetch_face_landmarker
+from ._folders import load_folders
 from ._ravdess import load_ravdess
 from ._synthetic import make_ravdess
+from ._table import load_table
 
 __all__ = [
     "NAMINGS",
@@ -14,6 +16,8 @@ __all__ = [
     "fetch_face_landmarker",
     "fetch_ravdess",
     "load_corpus",
+    "load_folders",
     "load_ravdess",
+    "load_table",
     "make_ravdess",
 ]

@@ -31,7 +31,7 @@ _OVERHANG = Fraction(1, 2)
 
 def timed_frames(
     source: Source, container: Any, stream: Any
-) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+) -> Iterator[tuple[Fraction, Any]]:
     """Decode the pictures of a clip, or of its segment, with their times.
 
     A frame belongs to a segment if it is shown from its start on and before its end.
@@ -142,7 +142,7 @@ def _is_timed(container: Any, stream: Any) -> bool:
 
 def _with_times(
     container: Any, stream: Any, frames: Iterator[av.VideoFrame], origin: int | None = None
-) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+) -> Iterator[tuple[Fraction, Any]]:
     """Give frames their times after the first one, or after the one that has time `origin`."""
     time, gap, is_timed = Fraction(0), _gap(stream), _is_timed(container, stream)
     for number, frame in enumerate(frames):
@@ -157,7 +157,7 @@ def _with_times(
 
 def _frames_before(
     start: Fraction, whole: Source, container: Any, stream: Any
-) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+) -> Iterator[tuple[Fraction, Any]]:
     """Decode from a key frame that is shown no later than a time."""
     if not start or container.format.name not in _SEEKABLE or not _is_timed(container, stream):
         yield from _with_times(container, stream, container.decode(stream))

@@ -62,7 +62,7 @@ def test_ravdess_is_load_ravdess(tmp_path):
     one, other = load_corpus(tmp_path), load_ravdess(tmp_path)
     assert one.keys() == other.keys()
     pd.testing.assert_frame_equal(one.data, other.data)
-    pd.testing.assert_frame_equal(one.frame, other.frame)
+    pd.testing.assert_frame_equal(one.metadata, other.metadata)
     assert len(one.data) == 1
 
 
