@@ -1,5 +1,6 @@
 """Datasets: published corpora on disk or to be fetched, several as one, and a synthetic one."""
 
+from ._annotations import load_annotations
 from ._concat import concat_corpora
 from ._corpus import NAMINGS, SCHEMES, load_corpus
 from ._fetch import fetch_ravdess
@@ -15,6 +16,7 @@ __all__ = [
     "concat_corpora",
     "fetch_face_landmarker",
     "fetch_ravdess",
+    "load_annotations",
     "load_corpus",
     "load_folders",
     "load_ravdess",
