@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
+# Declared, and not on every machine.
+nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml()
+PYTHONS = nox.project.python_versions(PROJECT)
+EXTRAS = "[plot,image,onnx,torch,cluster]"
+# What decodes, computes, runs and is saved; the rest depends on its tools' versions as well.
+OLDEST = ("tests/io", "tests/audio", "tests/video", "tests/pipeline", "tests/persistence")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -23,12 +33,47 @@ def demo(session: nox.Session) -> None:
     session.run("skemotion", "demo", *session.posargs)
 
 
-@nox.session
+@nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests, on the real clips too where they are present."""
-    install(session, "tests", extras="[plot,image,onnx,torch,cluster]")
-    # The installed package is tested, not the folder beside it; its docstrings are tests as well.
+    install(session, "tests", extras=EXTRAS)
+    # The installed package is tested, not the folder next to it; its docstrings are tests as well.
     session.run("pytest", *session.posargs, env={"SCIPY_ARRAY_API": "1"})
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows."""
+    session.install("uv")
+    pins = Path(session.create_tmp(), "oldest.txt")
+    compiling = "uv pip compile pyproject.toml --resolution=lowest-direct --only-binary=:all:"
+    extras = [f"--extra={extra}" for extra in ("plot", "image", "onnx")]
+    here = f"--python-version={session.python}"
+    session.run(*compiling.split(), *extras, here, f"--output-file={pins}", silent=True)
+    tools = nox.project.dependency_groups(PROJECT, "tests")
+    session.install(".[plot,image,onnx]", *tools, f"--constraint={pins}")
+    # What old versions say of their own old parts is no news.
+    words = ["-W", "default::DeprecationWarning", *(session.posargs or OLDEST)]
+    session.run("pytest", *words, env={"SCIPY_ARRAY_API": "1"})
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build what is published, and try the wheel in an environment that has nothing else."""
+    session.install("build", "twine")
+    folder = Path(session.create_tmp(), "dist")
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", f"--outdir={folder}")
+    built = sorted(folder.iterdir())
+    session.run("twine", "check", "--strict", *map(str, built))
+    clean = Path(session.create_tmp(), "clean").absolute()
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    python = str(clean / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", str(built[0]), external=True)
+    # Out of this folder, so that what is tried is what was installed.
+    script = Path("tests/smoke.py").absolute()
+    with session.chdir(clean):
+        session.run(python, "-W", "error", str(script), external=True)
 
 
 @nox.session

@@ -28,13 +28,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import get_routing_for_object
 from threadpoolctl import threadpool_limits
 
 from skemotion.audio import AudioAugmentationSampler, AudioAugmenter, AudioFeatures, AudioLoader
+from skemotion.base import group_params
 from skemotion.classification import (
     FrameVotingClassifier,
     TrajectoryCNNClassifier,
@@ -43,8 +43,8 @@ from skemotion.classification import (
 from skemotion.datasets import NAMINGS, concat_corpora, load_corpus, make_ravdess
 from skemotion.decomposition import PartialTucker, TrajectoryStatistics
 from skemotion.model_selection import evaluate
-from skemotion.pipeline import ClipPipeline, make_emotion_pipeline, run_clip_stages
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader, decode_clip
+from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
+from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader, common_frame_size
 
 
 class Method(NamedTuple):
@@ -79,16 +79,16 @@ def build_methods(
     def reference(modality: str) -> Pipeline:
         model = make_emotion_pipeline(modality, memory=cache, n_jobs=jobs, verbose=True)
         if modality != "audio":
-            first = decode_clip(corpus.data["video"].iloc[0], n_frames=1)
-            model.set_params(features__video__clips__load__size=first.shape[1:])
+            size = common_frame_size(corpus.data["video"])
+            model.set_params(features__video__clips__load__size=size)
         return model
 
     def frame_hog(classifier: BaseEstimator, *stages: BaseEstimator) -> Pipeline:
         return make_pipeline(clips(*stages, FrameHOG()), FrameVotingClassifier(classifier))
 
     def sound(classifier: BaseEstimator, *stages: BaseEstimator) -> Pipeline:
-        flatten = FunctionTransformer(_rows)
-        return make_pipeline(clips(AudioLoader(), *stages), flatten, StandardScaler(), classifier)
+        describe = clips(AudioLoader(), *stages).set_params(flatten=True)
+        return make_pipeline(describe, StandardScaler(), classifier)
 
     def with_augmented_rows(model: Pipeline) -> Pipeline:
         # This kind adds rows in training alone; scikit-learn's takes no samplers. It may hold
@@ -109,7 +109,7 @@ def build_methods(
             import torch
 
             torch.set_num_threads(1)  # folds are worked on side by side
-        # It stops by actors it has not heard, whom `evaluate` tells it.
+        # It stops by actors it has not heard, whom `evaluate` hands to it.
         classifier.set_fit_request(groups=True)
         return make_pipeline(clips(AudioLoader(), AudioFeatures()), classifier)
 
@@ -188,10 +188,6 @@ def build_methods(
     return methods
 
 
-def _rows(X: np.ndarray) -> np.ndarray:
-    return X.reshape(len(X), -1)
-
-
 def save_random_network(folder: Path) -> str:
     """Save a small image network that has learnt nothing, to run where there is no other."""
     path = folder / "random_weights.onnx"
@@ -223,17 +219,12 @@ def run_method(method: Method, corpus: Bunch, jobs: int) -> Row:
     # XGBoost wants emotions as numbers.
     y = np.unique(corpus.target[rows], return_inverse=True)[1]
     model = method.build()
-    # What is done clip by clip is done once, for all folds.
-    if isinstance(model[0], ClipPipeline):
-        model, X = model[1:], model[0].fit_transform(X)
-    else:
-        model, X, _ = run_clip_stages(model, X)
-    routed = get_routing_for_object(model).consumes("fit", ["groups"])
+    result = evaluate(model, X, y, actors, n_jobs=jobs)
     start = time.perf_counter()
+    # What the clip stages make is in the cache by now: this is the time of what learns.
     with threadpool_limits(1):  # as in each fold
-        classifier = clone(model).fit(X, y, **dict.fromkeys(routed, actors))[-1]
+        classifier = clone(model).fit(X, y, **group_params(model, actors))[-1]
     seconds = time.perf_counter() - start
-    [result] = evaluate(model, X, y, actors, protocols=("speaker-independent",), n_jobs=jobs)
     return Row(
         method.title,
         _count_columns(classifier),
@@ -281,9 +272,9 @@ def print_table(title: str, corpus: Bunch, rows: list[Row]) -> None:
     n_emotions = len(set(corpus.target))
     print(
         f"\n## {title}\n\n{len(corpus.target)} clips of {len(set(corpus.groups))} actors, "
-        f"{n_emotions} emotions; guessing gives {100 / n_emotions:.1f} % mean recall.\n"
+        f"{n_emotions} emotions; guessing gives {100 / n_emotions:.1f} % UAR.\n"
     )
-    print("| method | columns | mean recall | accuracy | fit, s |")
+    print("| method | columns | UAR | accuracy | fit, s |")
     print("| --- | ---: | --- | --- | ---: |")
     for row in rows:
         cells = [row.columns, row.uar, row.accuracy, row.seconds]

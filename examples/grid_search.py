@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 
 from skemotion.datasets import NAMINGS, load_corpus
 from skemotion.pipeline import ClipCache, make_emotion_pipeline
-from skemotion.video import decode_clip
+from skemotion.video import common_frame_size
 
 
 def main(arguments: list[str] | None = None) -> GridSearchCV:
@@ -35,8 +35,7 @@ def main(arguments: list[str] | None = None) -> GridSearchCV:
     actors = corpus.groups[rows][: options.clips]
 
     model = make_emotion_pipeline("both", memory=options.cache, n_jobs=options.jobs)
-    height, width = decode_clip(clips["video"].iloc[0], n_frames=1).shape[1:]
-    model.set_params(features__video__clips__load__size=(height, width))
+    model.set_params(features__video__clips__load__size=common_frame_size(clips["video"]))
     search = GridSearchCV(
         model,
         {
@@ -50,7 +49,7 @@ def main(arguments: list[str] | None = None) -> GridSearchCV:
     search.fit(clips, emotions, groups=actors)
 
     table = pd.DataFrame(search.cv_results_["params"]).rename(columns=lambda name: name[10:])
-    table["mean recall"] = search.cv_results_["mean_test_score"]
+    table["UAR"] = search.cv_results_["mean_test_score"]
     table["deviation"] = search.cv_results_["std_test_score"]
     print(table.to_string(float_format="{:.3f}".format))
     print(f"Best: {search.best_params_}")

@@ -38,18 +38,40 @@ class _Limit:
     def enter(self) -> None:
         with self._lock:
             if not self._n_inside:
-                self._limiter = _controller().limit(limits=1, user_api="blas")
+                with _in_control():
+                    self._limiter = _controller().limit(limits=1, user_api="blas")
             self._n_inside += 1
 
     def leave(self) -> None:
         with self._lock:
             self._n_inside -= 1
             if not self._n_inside:
-                self._limiter.restore_original_limits()
+                with _in_control():
+                    self._limiter.restore_original_limits()
                 self._limiter = None
 
 
 _limit = _Limit()
+
+
+@contextmanager
+def _in_control() -> Iterator[None]:
+    """Let this thread set limits.
+
+    threadpoolctl heeds the thread that set one first, and ignores all others without a word for as
+    long as that one lives.
+    """
+    _clear_control()
+    try:
+        yield
+    finally:
+        _clear_control()
+
+
+def _clear_control() -> None:
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):  # OpenBLAS'
+            library.clear_controlling_thread(force=True)
 
 
 @cache

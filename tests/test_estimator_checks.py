@@ -1,6 +1,6 @@
 """scikit-learn's whole check suite, for every estimator, on tables and lifted to n-d clips."""
 
-import unittest
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,10 +13,29 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import estimator_checks as checks
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from suite import (
+    CHECKS_OF_ALL,
+    CHECKS_OF_STAGES,
+    Classifying,
+    Learning,
+    Stateless,
+    Weighting,
+    assert_keeps_promises,
+    assert_passes_suite,
+)
 
-from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader, SpeechFunctionals
+from skemotion import audio, base, classification, decomposition, pipeline, video
+from skemotion.audio import (
+    AudioAugmenter,
+    AudioFeatures,
+    AudioLoader,
+    ONNXAudioBackbone,
+    OpenSMILE,
+    SpeechFunctionals,
+    SpeechTrajectories,
+)
+from skemotion.base import ClipFunction, ClipTransformer
 from skemotion.classification import (
     FrameVotingClassifier,
     TrajectoryCNNClassifier,
@@ -42,6 +61,17 @@ from skemotion.video import (
 )
 
 FOLDER = TemporaryDirectory()
+AUDIO_NETWORK = str(Path(FOLDER.name) / "audio.onnx")
+onnx.save(
+    onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        network (float[n, samples] waveform) => (float[n, samples, 1] values)
+        <int64[1] last = {2}> {
+            values = Unsqueeze(waveform, last)
+        }"""
+    ),
+    AUDIO_NETWORK,
+)
 NETWORK = str(Path(FOLDER.name) / "network.onnx")
 onnx.save(
     onnx.parser.parse_model(
@@ -53,7 +83,27 @@ onnx.save(
     NETWORK,
 )
 
+
+class Loudness(ClipTransformer):
+    """A stage as a user writes it."""
+
+    takes = "waveforms"
+    _parameter_constraints = {"n_blocks": [int]}
+
+    def __init__(self, n_blocks=2):
+        self.n_blocks = n_blocks
+
+    def transform_clip(self, clip):
+        return [np.sqrt(np.mean(part**2)) for part in np.array_split(clip, self.n_blocks)]
+
+
+def peak(clip):
+    return np.abs(clip).max(axis=0, keepdims=True)
+
+
 STAGES = [
+    Loudness(1),
+    ClipFunction(peak),
     VideoLoader(),
     HOG3D(),
     FrameHOG(),
@@ -66,6 +116,10 @@ STAGES = [
     AudioAugmenter(),
     AudioFeatures(),
     SpeechFunctionals(("mfcc", "timing")),  # of 4,340 columns, tables take long to check
+    ONNXAudioBackbone(AUDIO_NETWORK, normalize=False),
+    # Licensed for non-commercial use, so that the tests do not install it.
+    *([OpenSMILE("IS09")] if find_spec("opensmile") else []),
+    SpeechTrajectories(n_points=12),
     BSplineProjector(),
     TrajectoryStatistics(),
     PartialTucker(),
@@ -88,6 +142,14 @@ class _Lift:
     @staticmethod
     def _lift(X):
         return X[:, :, np.newaxis, np.newaxis]
+
+
+class LiftedLoudness(_Lift, Loudness):
+    pass
+
+
+class LiftedClipFunction(_Lift, ClipFunction):
+    pass
 
 
 class LiftedVideoLoader(_Lift, VideoLoader):
@@ -139,7 +201,19 @@ class LiftedAudioFeatures(_Lift, AudioFeatures):
     pass
 
 
+class LiftedSpeechTrajectories(_Lift, SpeechTrajectories):
+    pass
+
+
 class LiftedSpeechFunctionals(_Lift, SpeechFunctionals):
+    pass
+
+
+class LiftedONNXAudioBackbone(_Lift, ONNXAudioBackbone):
+    pass
+
+
+class LiftedOpenSMILE(_Lift, OpenSMILE):
     pass
 
 
@@ -231,152 +305,88 @@ class LiftedFrameVotingClassifier(FrameVotingClassifier):
 
 LIFTED_VOTING = [LiftedFrameVotingClassifier(**voting.get_params(deep=False)) for voting in VOTING]
 
-COMMON = {
-    "check_array_api_input",
-    "check_complex_data",
-    "check_dict_unchanged",
-    "check_do_not_raise_errors_in_init_or_set_params",
-    "check_dont_overwrite_parameters",
-    "check_dtype_object",
-    "check_estimator_cloneable",
-    "check_estimator_repr",
-    "check_estimator_sparse_array",
-    "check_estimator_sparse_matrix",
-    "check_estimator_sparse_tag",
-    "check_estimator_tags_renamed",
-    "check_estimators_dtypes",
-    "check_estimators_empty_data_messages",
-    "check_estimators_fit_returns_self",
-    "check_estimators_nan_inf",
-    "check_estimators_overwrite_params",
-    "check_estimators_pickle",
-    "check_f_contiguous_array_estimator",
-    "check_fit1d",
-    "check_fit2d_1feature",
-    "check_fit2d_1sample",
-    "check_fit2d_predict1d",
-    "check_fit_check_is_fitted",
-    "check_fit_idempotent",
-    "check_fit_score_takes_y",
-    "check_get_params_invariance",
-    "check_methods_sample_order_invariance",
-    "check_methods_subset_invariance",
-    "check_mixin_order",
-    "check_n_features_in",
-    "check_n_features_in_after_fitting",
-    "check_no_attributes_set_in_init",
-    "check_parameters_default_constructible",
-    "check_pipeline_consistency",
-    "check_positive_only_tag_during_fit",
-    "check_readonly_memmap_input",
-    "check_set_params",
-    "check_transformer_data_not_an_array",
-    "check_transformer_general",
-    "check_transformer_n_iter",
-    "check_transformer_preserve_dtypes",
-    "check_valid_tag_types",
-}
-# scikit-learn asks a stage that needs no fit for results without one, and any other for an error.
-LEARNING = COMMON | {"check_estimators_unfitted", "check_transformers_unfitted"}
-STATELESS = COMMON | {"check_transformers_unfitted_stateless"}
-CLASSIFYING = (COMMON - {name for name in COMMON if name.startswith("check_transformer")}) | {
-    "check_class_weight_classifiers",
-    "check_classifier_data_not_an_array",
-    "check_classifiers_classes",
-    "check_classifiers_one_label",
-    "check_classifiers_one_label_sample_weights",
-    "check_classifiers_regression_target",
-    "check_classifiers_train",
-    "check_decision_proba_consistency",
-    "check_estimators_partial_fit_n_features",
-    "check_estimators_unfitted",
-    "check_non_transformer_estimators_n_iter",
-    "check_requires_y_none",
-    "check_supervised_y_2d",
-    "check_supervised_y_no_nan",
-}
-
-# The suite never yields these.
-BY_HAND = [
-    checks.check_dataframe_column_names_consistency,
-    checks.check_get_feature_names_out_error,
-    checks.check_global_output_transform_pandas,
-    checks.check_global_set_output_transform_polars,
-    checks.check_param_validation,
-    checks.check_set_output_transform,
-    checks.check_set_output_transform_pandas,
-    checks.check_set_output_transform_polars,
-    checks.check_transformer_get_feature_names_out,
-    checks.check_transformer_get_feature_names_out_pandas,
-]
-
 
 def _name(estimator):
     return type(estimator).__name__
 
 
-@pytest.mark.parametrize("estimator", STAGES + LIFTED, ids=_name)
-def test_whole_suite(estimator):
-    ran = []
-    for stage, check in checks.estimator_checks_generator(estimator):
-        name = check.func.__name__
-        try:
-            check(stage)
-        except unittest.SkipTest as skip:
-            pytest.fail(f"{name} was skipped: {skip}")
-        ran.append(name)
-    learns = isinstance(estimator, PartialTucker | MiniRocket | MultiRocket)
-    assert set(ran) == (LEARNING if learns else STATELESS)
-    # Pickling and the general check are each yielded twice.
-    assert len(ran) == (47 if learns else 46)
+@pytest.mark.parametrize("stage", STAGES + LIFTED, ids=_name)
+def test_whole_suite(stage):
+    learns = isinstance(stage, PartialTucker | MiniRocket | MultiRocket)
+    assert_passes_suite(stage, Learning() if learns else Stateless())
 
 
-@pytest.mark.parametrize("check", BY_HAND, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("estimator", STAGES, ids=_name)
+@pytest.mark.parametrize("check", CHECKS_OF_STAGES, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("stage", STAGES, ids=_name)
 # These checks change between tables with and without names on purpose.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
-def test_checks_that_the_suite_never_yields(estimator, check):
-    check(_name(estimator), clone(estimator))
+def test_checks_that_the_suite_never_yields(stage, check):
+    check(_name(stage), clone(stage))
 
 
 @pytest.mark.parametrize("voting", VOTING + LIFTED_VOTING, ids=_name)
 def test_whole_suite_of_frames_that_vote(voting):
-    ran = []
-    for estimator, check in checks.estimator_checks_generator(voting):
-        name = check.func.__name__
-        try:
-            check(estimator)
-        except unittest.SkipTest as skip:
-            pytest.fail(f"{name} was skipped: {skip}")
-        ran.append(name)
     # The weights of classes are the frames' classifier's.
-    assert set(ran) == CLASSIFYING - {"check_class_weight_classifiers"}
-    # Pickling is yielded twice and training thrice.
-    assert len(ran) == 55
+    assert_passes_suite(voting, Classifying())
 
 
 @pytest.mark.parametrize("network", NETWORKS + LIFTED_NETWORKS, ids=_name)
 def test_whole_suite_of_networks(network):
-    ran = []
-    for estimator, check in checks.estimator_checks_generator(network):
-        name = check.func.__name__
-        try:
-            check(estimator)
-        except unittest.SkipTest as skip:
-            pytest.fail(f"{name} was skipped: {skip}")
-        ran.append(name)
-    assert set(ran) == CLASSIFYING
-    # Pickling is yielded twice and training thrice.
-    assert len(ran) == 56
+    assert_passes_suite(network, Weighting())
 
 
-@pytest.mark.parametrize(
-    "check",
-    [checks.check_dataframe_column_names_consistency, checks.check_param_validation],
-    ids=lambda check: check.__name__,
-)
-@pytest.mark.parametrize("network", [*NETWORKS, *VOTING], ids=_name)
+@pytest.mark.parametrize("check", CHECKS_OF_ALL, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("classifier", [*NETWORKS, *VOTING], ids=_name)
 # Of tables with and without names, one after the other, on purpose.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
-def test_checks_that_the_suite_never_yields_of_networks(network, check):
-    check(_name(network), clone(network))
+def test_checks_that_the_suite_never_yields_of_classifiers(classifier, check):
+    check(_name(classifier), clone(classifier))
+
+
+def test_a_check_that_is_evaded_is_noticed():
+    class Evading(Stateless):
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.no_validation = True
+            return tags
+
+    with pytest.raises(AssertionError):
+        assert_passes_suite(Evading(), Stateless())
+
+
+RNG = np.random.default_rng(0)
+FRAMES = [RNG.integers(0, 256, (6, 20, 24), dtype=np.uint8) for _ in range(3)]
+WAVEFORMS = [RNG.normal(0, 0.1, 6000) for _ in range(3)]
+CLIPS = {
+    "frames": FRAMES,
+    "waveforms": WAVEFORMS,
+    "trajectories": [RNG.normal(size=(n, 4)) for n in (30, 41, 9)],
+    "landmarks": [RNG.normal(100, 40, (8, 68, 2)) for _ in range(3)],
+    "arrays": WAVEFORMS,
+    "sound": [(rate, clip) for rate, clip in zip((8000, 22050, 48000), WAVEFORMS, strict=True)],
+}
+
+
+# FaceLandmarks needs networks that are not here everywhere; its own tests say what it does.
+ONE_CLIP = [
+    stage
+    for stage in STAGES
+    if isinstance(stage, ClipTransformer) and not isinstance(stage, FaceLandmarks)
+]
+
+
+@pytest.mark.parametrize("stage", ONE_CLIP, ids=_name)
+def test_promises_of_stages_of_one_clip(stage):
+    kind = stage.takes if stage.takes != "clips" else stage._in_memory
+    others = [] if kind != stage.takes else ["a.mp4"]
+    if isinstance(stage, FaceMeasures | LandmarkLoader):
+        kind = "landmarks"
+    assert_keeps_promises(stage, CLIPS[kind], others=others)
+
+
+def test_every_public_stage_is_checked():
+    checked = {type(stage) for stage in STAGES}
+    for module in (audio, base, classification, decomposition, pipeline, video):
+        public = {value for value in vars(module).values() if isinstance(value, type)}
+        stages = {c for c in public if issubclass(c, ClipTransformer)} - {ClipTransformer}
+        assert stages <= checked, stages - checked

@@ -22,6 +22,15 @@ def test_grid_search_over_cell_sizes_and_ranks(shared_data, tmp_path, capsys):
     assert "ClipCache: 112 entries" in printed
 
 
+def test_scaling_is_left_out(tmp_path, capsys):
+    main = runpy.run_path(str(EXAMPLES / "leave_out_scaling.py"))["main"]
+    words = [str(make_corpus(tmp_path)), "--modality", "audio", "--seeds", "1"]
+    results = main(words)
+    assert [result.n_splits for result in results] == [5, 3] * 2
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["scaled"] * 2 + ["not"] * 2
+
+
 @pytest.fixture(scope="module")
 def compare_methods():
     return runpy.run_path(str(EXAMPLES / "compare_methods.py"))["main"]
@@ -59,7 +68,7 @@ def test_methods_are_compared_on_the_same_folds(compare_methods, tmp_path, monke
         hits = float(row.accuracy.split("%")[0]) / 100 * n_clips
         assert hits == pytest.approx(round(hits), abs=0.01)
     printed = capsys.readouterr().out
-    assert "15 clips of 3 actors, 3 emotions; guessing gives 33.3 % mean recall." in printed
+    assert "15 clips of 3 actors, 3 emotions; guessing gives 33.3 % UAR." in printed
     table = [line for line in printed.splitlines() if line.startswith("| ")][2:]
     assert [line.split(" | ")[0] for line in table] == [f"| {row.method}" for row in rows]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from ..base import ClipTransformer
+from ._names import names_of_rows
 from ._speech_frames import SAMPLE_RATE
 from ._speech_functionals import BLOCKS, check_blocks, functional_names, speech_functionals
 
@@ -146,15 +146,7 @@ class SpeechFunctionals(ClipTransformer):
         of waveforms; with the channel, as in ``mfcc03_mean_voiced_channel1``, where arrays of them
         have more than one.
         """
-        names = functional_names(self.blocks)
-        n_channels = int(np.prod(self.clip_shape_[1:]))
-        if n_channels > 1:
-            return [f"{name}_channel{i}" for name in names for i in range(n_channels)]
-        if self.clip_shape_ or self.n_features_in_ == 1:
-            return names
-        if input_features is None:
-            input_features = [f"variant{i}" for i in range(self.n_features_in_)]
-        return [f"{name}_{variant}" for variant in input_features for name in names]
+        return names_of_rows(self, functional_names(self.blocks), input_features)
 
     def check_parameters(self) -> None:
         """Refuse blocks that are unknown, named twice, or none."""

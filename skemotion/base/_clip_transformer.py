@@ -303,7 +303,8 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         except Exception as error:
             error.add_note(f"In {type(self).__name__}, row {row + first_row()}.")
             raise
-        if self.ragged and isinstance(result, list) and _are_arrays(result):
+        is_columns = self.ragged and isinstance(result, list) and bool(result)
+        if is_columns and all(isinstance(array, np.ndarray) for array in result):
             return result
         result = np.asarray(result)
         # Single precision stays what it is, also where NumPy computes in double.
@@ -344,10 +345,6 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.string = self.takes == "clips"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _are_arrays(items: list[Any]) -> bool:
-    return bool(items) and all(isinstance(item, np.ndarray) for item in items)
 
 
 def _end_to_end(result: Any) -> NDArray[Any]:

@@ -54,10 +54,7 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         X = X.astype(object)
     if X.dtype != object or X.ndim > 2:
         return None
-    # One number or row of numbers too many, and the other cells still say that these are clips.
-    if not any(map(_is_clip, X.flat)) and not (X.ndim == 1 and all(map(is_missing, X.flat))):
-        return None
-    return _in_memory(X)
+    return _in_memory(X) if _holds_clips(X) else None
 
 
 def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
@@ -96,6 +93,15 @@ def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
         and isinstance(clip[0], Real)
         and isinstance(clip[1], np.ndarray)
     )
+
+
+def _holds_clips(cells: NDArray[Any]) -> bool:
+    """Tell objects in one or two axes that are clips from those that are numbers."""
+    # One number too many, and the other cells still say that these are clips.
+    if any(map(_is_clip, cells.flat)) or all(map(is_missing, cells.flat)):
+        return True
+    # Numbers have two axes, or are rows of a list.
+    return cells.ndim == 1 and not any(isinstance(cell, list | tuple) for cell in cells)
 
 
 def _is_clip(cell: Any) -> bool:

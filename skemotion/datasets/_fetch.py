@@ -161,7 +161,7 @@ def _download(archives: Sequence[Path], *, n_retries: int, verbose: bool) -> Non
     import pooch
     import requests
 
-    published = {}
+    published: dict[str, _Published] = {}
     for record in (_RECORD, _LANDMARKS_RECORD):
         of_record = [a.name for a in archives if (a.name == _LANDMARKS) == (record != _RECORD)]
         if of_record:

@@ -1,4 +1,4 @@
-"""Opening and decoding clips: addresses, media, limits and errors."""
+"""Opening and decoding clips: addresses, media, limits, errors; and networks in ONNX files."""
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
@@ -11,6 +11,7 @@ from ._media import (
     identity,
     open_stream,
 )
+from ._onnx import choose_output, network_files, onnxruntime, open_session
 from ._segments import cut_sound, timed_frames
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "beyond_limit",
     "check_allowed",
     "check_pixels",
+    "choose_output",
     "clip_name",
     "cut_sound",
     "decoding_threads",
@@ -31,7 +33,10 @@ __all__ = [
     "limits",
     "limits_in_force",
     "local_path",
+    "network_files",
+    "onnxruntime",
     "open_file",
+    "open_session",
     "open_stream",
     "split_fragment",
     "timed_frames",

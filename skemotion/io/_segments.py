@@ -29,9 +29,7 @@ _EQUAL_FRAMES = {"aac", "ac3", "eac3", "flac", "mp2", "mp2float", "mp3", "mp3flo
 _OVERHANG = Fraction(1, 2)
 
 
-def timed_frames(
-    source: Source, container: Any, stream: Any
-) -> Iterator[tuple[Fraction, Any]]:
+def timed_frames(source: Source, container: Any, stream: Any) -> Iterator[tuple[Fraction, Any]]:
     """Decode the pictures of a clip, or of its segment, with their times.
 
     A frame belongs to a segment if it is shown from its start on and before its end.

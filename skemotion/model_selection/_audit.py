@@ -61,11 +61,11 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     Parameters
     ----------
     metadata : DataFrame
-        A row per clip, such as ``corpus.data.join(corpus.metadata)`` of what `load_corpus` gives, with
-        any of these columns: ``speaker`` or ``actor``; ``statement`` or ``sentence``; ``video``, ``audio``,
-        ``path`` or ``file`` with clips; the identifiers of a recording, such as RAVDESS has;
-        ``source``, as the parameter; and ``corpus``, which tells apart the speakers and recordings of
-        several corpora. What is missing is not audited.
+        A row per clip, such as ``corpus.data.join(corpus.metadata)`` of what `load_corpus` gives,
+        with any of these columns: ``speaker`` or ``actor``; ``statement`` or ``sentence``;
+        ``video``, ``audio``, ``path`` or ``file`` with clips; the identifiers of a recording, such
+        as RAVDESS has; ``source``, as the parameter; and ``corpus``, which tells apart the speakers
+        and recordings of several corpora. What is missing is not audited.
     train, test : array-like of int or of bool
         Numbers of rows, from 0, or a mask over all of them.
     source : array-like of int of length n_rows, default=None

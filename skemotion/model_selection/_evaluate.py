@@ -149,7 +149,8 @@ def evaluate(
     >>> result.protocol, result.uar, result.n_splits
     ('speaker-independent', 1.0, 3)
     >>> both = ("speaker-dependent", "speaker-independent")
-    >>> [result.n_splits for result in evaluate(LogisticRegression(), X, y, speakers, protocol=both)]
+    >>> results = evaluate(LogisticRegression(), X, y, speakers, protocol=both)
+    >>> [result.n_splits for result in results]
     [5, 3]
     >>> evaluate(LogisticRegression(), X, y, cv=4, scoring="neg_log_loss").protocol
     'speakers unknown'

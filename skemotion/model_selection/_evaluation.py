@@ -72,7 +72,8 @@ class Evaluation:
     >>> import numpy as np
     >>> from skemotion.model_selection import Evaluation
     >>> truth, guess = np.array(["sad", "sad", "happy"]), np.array(["sad", "happy", "happy"])
-    >>> result = Evaluation("speaker-independent", truth, guess, np.arange(3), ["happy", "sad"], 3, 3)
+    >>> labels = ["happy", "sad"]
+    >>> result = Evaluation("speaker-independent", truth, guess, np.arange(3), labels, 3, 3)
     >>> round(result.accuracy, 2), round(result.uar, 2), round(result.macro_f1, 2)
     (0.67, 0.75, 0.67)
     """

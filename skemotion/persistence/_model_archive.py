@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 ABOUT = "about.json"
-_SCHEMA = "schema.json"  # skops' own
+SCHEMA = "schema.json"  # skops' own
 GIVE_A_MODEL = "Give a file that save_model or `skemotion train` wrote."
 _GET_IT_AGAIN = "Copy or download the file again, or train the model anew."
 
@@ -41,7 +41,7 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
         raise refusal(path, "a damaged archive, or the beginning of one", _GET_IT_AGAIN) from None
     with archive:
         names = archive.namelist()
-        if _SCHEMA not in names:
+        if SCHEMA not in names:
             found = f"an archive of other things (such as {names[0]!r})" if names else "no files"
             raise refusal(path, found, GIVE_A_MODEL)
         if ABOUT not in names:
@@ -54,7 +54,7 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
             n_bytes = sum(member.file_size for member in archive.infolist())
             if n_bytes > file.seek(0, os.SEEK_END):  # models are saved unpacked
                 raise ValueError("members that unpack to more than the file")
-            _weigh(json.loads(archive.read(_SCHEMA)), {})
+            _weigh(json.loads(archive.read(SCHEMA)), {})
             about = json.loads(archive.read(ABOUT))
             if not all(isinstance(about[part], dict) for part in ("versions", "parameters")):
                 raise TypeError("versions or parameters of another form")

@@ -194,23 +194,6 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             warnings.warn(_summary(errors, n_clips), UnusableClipWarning, stacklevel=2)
         return stacked
 
-    def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Fit, then transform.
-
-        Parameters
-        ----------
-        X : column of clips, or array-like of shape (n_clips, ...)
-            As the first step takes it.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        result : ndarray of shape (n_clips, ...)
-            As from `transform`.
-        """
-        return self.fit(X).transform(X)
-
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the values of a flattened result.
 

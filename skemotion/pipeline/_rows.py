@@ -17,7 +17,8 @@ def rows_of(X: Any) -> Any:
     """Make sure that X can be indexed row by row."""
     column = clip_column(X)
     if column is not None:
-        return column
+        # A cell of one column is a clip, whatever it is; on its own, a number would be a table.
+        return column.ravel() if column.shape[1:] == (1,) else column
     return X if hasattr(X, "__getitem__") else np.asarray(X)
 
 

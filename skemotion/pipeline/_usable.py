@@ -31,10 +31,10 @@ def find_unusable(
     Parameters
     ----------
     model : estimator
-        Not changed, and not fitted. Looked for clip stages are a `ClipPipeline`; the first step of
-        a `Pipeline`; the branches of a `ColumnTransformer`, a `FeatureUnion` or a
-        `FusionClassifier`; and the estimator in a search or another meta-estimator. Clips that
-        another kind of model opens are not looked at.
+        Not changed, and not fitted. Its clip stages are looked for in the first step of a
+        `Pipeline`; in the branches of a `ColumnTransformer`, a `FeatureUnion` or a
+        `FusionClassifier`; and in the estimator of a search or another meta-estimator. Of a model
+        of another shape, no clip is reported.
     X : table or column of clips
         As the model takes it.
     n_jobs : int, default=None
@@ -47,9 +47,9 @@ def find_unusable(
     -------
     errors : list of ClipError
         One per row that cannot be used, in the order of rows. Where several branches share a
-        row, it cannot be used if one of them fails; in a `FusionClassifier`, which does
-        without, if all do. A `ClipPipeline` with ``on_error="nan"`` is left out of account: there,
-        the model deals with such clips itself.
+        row, it cannot be used if one of them fails; in a `FusionClassifier`, which can do with
+        one branch, if all do. A `ClipPipeline` with ``on_error="nan"`` does not count: there, the
+        model deals with such clips itself.
 
     See Also
     --------
@@ -103,7 +103,7 @@ def usable_rows(errors: Sequence[ClipError], n_clips: int, max_unusable: float) 
         raise ValueError(f"max_unusable must be a share from 0 to 1, got {max_unusable!r}.")
     bad = {error.row for error in errors}
     if len(bad) > max_unusable * n_clips or len(bad) == n_clips:
-        shown = [f"row {error.row}: {error.reason}" for error in errors[:5]]
+        shown = [_row_and_reason(error) for error in errors[:5]]
         more = [f"and {len(bad) - 5} more"] if len(bad) > 5 else []
         head = f"{len(bad)} of {n_clips} clips cannot be used"
         head += (
@@ -169,7 +169,10 @@ def fit_usable(
     >>> clips = [rng.integers(0, 255, (5, 60, 72), dtype=np.uint8) for _ in range(4)]
     >>> describe = ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())], flatten=True)
     >>> model, errors = fit_usable(
-    ...     make_pipeline(describe, GaussianNB()), [*clips, "lost.mp4"], list("ababa"), max_unusable=0.5
+    ...     make_pipeline(describe, GaussianNB()),
+    ...     [*clips, "lost.mp4"],
+    ...     list("ababa"),
+    ...     max_unusable=0.5,
     ... )
     >>> [error.row for error in errors]
     [4]
@@ -187,10 +190,15 @@ def fit_usable(
     return fitted, errors
 
 
+def _row_and_reason(error: ClipError) -> str:
+    row = f"row {error.row}: "
+    return error.reason if error.reason.startswith(row) else row + error.reason
+
+
 class _Settings(NamedTuple):
     n_jobs: int | None
     verbose: bool
-    # Whether a clip counts that the pipeline was told to make NaN of.
+    # Whether a clip counts where ``on_error`` is "nan".
     count_nan: bool = False
 
 

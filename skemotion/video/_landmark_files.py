@@ -58,9 +58,9 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     name = clip_name(source)
     table = _read_table(source, name)
     points = _coordinates(table, name)
-    seen = np.isfinite(points).all(axis=(1, 2))
+    seen = np.asarray(np.isfinite(points).all(axis=(1, 2)), dtype=np.bool_)
     if "success" in table:
-        seen &= table["success"].to_numpy() > 0
+        seen &= np.asarray(table["success"] > 0)
     if not seen.any():
         raise MediaError(
             f"{name}: expected the landmarks of a face, found no face in any of {len(table)} "
@@ -76,8 +76,10 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
 
 def _read_table(source: Source, name: str) -> pd.DataFrame:
     """Read the columns that are needed, as float64."""
-    in_memory = isinstance(source, bytes | bytearray | memoryview)
-    content = io.BytesIO(source) if in_memory else fetch(os.fspath(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        content = io.BytesIO(source)
+    else:
+        content = fetch(os.fspath(source))
     try:
         # All columns: where some are left out, pandas lets rows pass that have too many numbers.
         table = pd.read_csv(content, skipinitialspace=True, na_values=_NO_NUMBER, low_memory=False)
@@ -119,7 +121,8 @@ def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
             f"{', with gaps' if n_points == len(numbers['y']) > 0 else ''}. {_ADVICE}"
         )
     wanted = [f"{axis}_{i}" for i in range(n_points) for axis in "xy"]
-    values: NDArray[np.float64] = table.to_numpy()[:, table.columns.get_indexer(wanted)]
+    places = {column: place for place, column in enumerate(table.columns)}
+    values = table.to_numpy()[:, [places[column] for column in wanted]]
     return values.reshape(len(table), n_points, 2)
 
 

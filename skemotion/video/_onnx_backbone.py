@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer
+from ..io import network_files, onnxruntime
 from ._luma import luma
-from ._onnx_network import Network, network_files, onnxruntime, open_network, run_network
+from ._onnx_network import Network, open_network, run_network
 from ._resampling import shrink
 
 _NUMBER = Interval(Real, None, None, closed="neither")

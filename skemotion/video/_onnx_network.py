@@ -1,24 +1,16 @@
-"""Image networks in ONNX files: opened once per process, and run."""
+"""Image networks in ONNX files: what they take, and running them."""
 
 from __future__ import annotations
 
-import mmap
-import re
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from threading import Lock
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-# Path, size and time of change of a file.
-Stamp = tuple[str, int, int]
+from ..io import choose_output, open_session
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_opening = Lock()
 
 
 @dataclass(frozen=True)
@@ -34,54 +26,6 @@ class Network:
     n_channels: int
     size: tuple[int | None, int | None]  # height and width; None where any will do
     n_pictures: int | None  # taken at once; None where any number will do
-
-
-def onnxruntime() -> ModuleType:
-    """Import what runs networks, which is an extra."""
-    try:
-        import onnxruntime as runtime
-    except ImportError as error:
-        raise ImportError(
-            'ONNXBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
-        ) from error
-    return runtime
-
-
-def network_files(path: str) -> tuple[Stamp, ...]:
-    """Tell a network from any other, a changed one under the same name too.
-
-    Parameters
-    ----------
-    path : str
-        The ONNX file.
-
-    Returns
-    -------
-    stamps : tuple of (str, int, int)
-        Absolute path, size and time of change of the ONNX file, then of every file that it
-        keeps weights in.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of them is missing.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such ONNX file, seen from {Path.cwd()}. Check the path, or put the file "
-            "there; docs/backbones.md tells how to make one."
-        )
-    stamp = _stamp(file)
-    stamps = [stamp]
-    for name in _weight_files(stamp):
-        if not (file.parent / name).is_file():
-            raise FileNotFoundError(
-                f"{path}: the network's weights are in {name!r}, which is not beside it. Copy "
-                "both files together, or export the network as a single file."
-            )
-        stamps.append(_stamp(file.parent / name))
-    return tuple(stamps)
 
 
 def open_network(path: str) -> Network:
@@ -103,10 +47,29 @@ def open_network(path: str) -> Network:
     FileNotFoundError, ValueError
         If the file is missing or damaged, or holds no network for pictures.
     """
-    stamps = network_files(path)
-    # One thread opens it and the others wait: a network may take half a gigabyte.
-    with _opening:
-        return _open(path, stamps)
+    session = open_session(path)
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _DTYPES:
+        found = ", ".join(f"{i.name!r} {i.type} of shape {i.shape}" for i in inputs) or "none"
+        raise ValueError(
+            f"{path}: expected one input for pictures, of four axes and floats of 32 or 16 bits, "
+            f"found {found}. Use a network for pictures, and export it without further inputs."
+        )
+    shape = [n if isinstance(n, int) else None for n in inputs[0].shape]
+    channels_last = _is_channels_last(path, inputs[0])
+    n_pictures, height, width, n_channels = shape if channels_last else [shape[i] for i in _NHWC]
+    assert n_channels is not None  # by which the layout was told
+    return Network(
+        path,
+        session,
+        inputs[0].name,
+        tuple(output.name for output in session.get_outputs()),
+        _DTYPES[inputs[0].type],
+        channels_last,
+        n_channels,
+        (height, width),
+        n_pictures,
+    )
 
 
 def run_network(network: Network, pictures: NDArray[Any], output: str | None) -> NDArray[Any]:
@@ -131,12 +94,7 @@ def run_network(network: Network, pictures: NDArray[Any], output: str | None) ->
     ValueError
         If the network fails on them, or the output is not one of numbers for each picture.
     """
-    output = network.output_names[0] if output is None else output
-    if output not in network.output_names:
-        raise ValueError(
-            f"{network.path}: the network has no output {output!r}. Choose one of "
-            f"{', '.join(map(repr, network.output_names))}."
-        )
+    output = choose_output(network.path, network.output_names, output)
     n_pictures = len(pictures)
     if network.n_pictures is not None:
         # Filled up with copies of the last picture, whose values are left out below.
@@ -183,71 +141,6 @@ def _one_row_each(network: Network, output: str, values: Any, n_pictures: int) -
             "they must be those the network was trained with."
         )
     return values
-
-
-def _stamp(file: Path) -> Stamp:
-    status = file.stat()
-    return str(file.absolute()), status.st_size, status.st_mtime_ns
-
-
-# In an ONNX file, which is a protocol buffer, weights outside it are told by the key "location"
-# and, behind a tag and its length, the name of a file.
-_LOCATION = re.compile(rb"\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])")
-
-
-@lru_cache(maxsize=8)
-def _weight_files(stamp: Stamp) -> tuple[str, ...]:
-    """Give the names of the files in which a network keeps its weights, but for its own."""
-    path, size, _ = stamp
-    if not size:
-        return ()
-    names = set()
-    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
-        for match in _LOCATION.finditer(m):
-            low, *high = match[1]
-            length = low % 128 + 128 * sum(high)
-            names.add(m[match.end() : match.end() + length].decode(errors="replace"))
-    return tuple(sorted(names))
-
-
-@lru_cache(maxsize=2)
-def _open(path: str, stamps: tuple[Stamp, ...]) -> Network:
-    """Open a network; `stamps` tell a changed file from what was opened before."""
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    # Clips are spread over cores by whoever calls; and sums are always taken in one order.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised; a file's oddities are nobody's business
-    try:
-        session = runtime.InferenceSession(stamps[0][0], options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own have no other base
-        raise ValueError(
-            f"{path}: expected a network in an ONNX file that onnxruntime {runtime.__version__} "
-            f"can read, found something else or a damaged file ({error}). Export or download it "
-            "again, as a single file; a newer onnxruntime may read a newer format."
-        ) from error
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _DTYPES:
-        found = ", ".join(f"{i.name!r} {i.type} of shape {i.shape}" for i in inputs) or "none"
-        raise ValueError(
-            f"{path}: expected one input for pictures, of four axes and floats of 32 or 16 bits, "
-            f"found {found}. Use a network for pictures, and export it without further inputs."
-        )
-    shape = [n if isinstance(n, int) else None for n in inputs[0].shape]
-    channels_last = _is_channels_last(path, inputs[0])
-    n_pictures, height, width, n_channels = shape if channels_last else [shape[i] for i in _NHWC]
-    assert n_channels is not None  # by which the layout was told
-    return Network(
-        path,
-        session,
-        inputs[0].name,
-        tuple(output.name for output in session.get_outputs()),
-        _DTYPES[inputs[0].type],
-        channels_last,
-        n_channels,
-        (height, width),
-        n_pictures,
-    )
 
 
 _NHWC = (0, 2, 3, 1)

@@ -165,7 +165,7 @@ def test_audio_is_downloaded_once(zenodo, fetch, tmp_path, no_network):
     loaded = load_ravdess(tmp_path / "ravdess" / "audio")
     assert corpus.keys() == loaded.keys()
     pd.testing.assert_frame_equal(corpus.data, loaded.data)
-    pd.testing.assert_frame_equal(corpus.metadata, loaded.frame)
+    pd.testing.assert_frame_equal(corpus.metadata, loaded.metadata)
     no_network()
     pd.testing.assert_frame_equal(fetch().data, corpus.data)
 
@@ -188,7 +188,7 @@ def test_landmarks_come_from_a_record_of_their_own(zenodo, fetch, tmp_path, no_n
     assert first.tolist() == second.tolist() == [[[2, 3]]]
     no_network()
     pd.testing.assert_frame_equal(fetch(modality, actors=[3, 7], landmarks=True).data, corpus.data)
-    assert list(fetch(modality, actors=[3, 7]).data) == ["video", "audio"]
+    assert list(fetch(modality, actors=[3, 7]).data) == ["video", "audio", "speaker"]
 
 
 def test_what_is_there_of_other_calls_makes_no_difference(zenodo, fetch, no_network):

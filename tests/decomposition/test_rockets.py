@@ -60,8 +60,7 @@ def reference(rocket, clips):
                     values = convolve(moved[read].sum(axis=0), kernel, dilation)
                     if (step + k) % 2:
                         values = values[4 * dilation : -4 * dilation]
-                    for _ in range(kernels.n_biases[step]):
-                        features.append(pool(values, next(biases)))
+                    features += [pool(values, next(biases)) for _ in range(kernels.n_biases[step])]
                     pairs += 1
             blocks.append(np.array(features).T)
         rows.append(blocks)

@@ -112,7 +112,7 @@ def test_of_several_faces_the_one_in_most_frames():
 def test_what_is_wrong_is_named(file, message):
     with pytest.raises(MediaError, match=message) as error:
         LandmarkLoader().transform([file])
-    assert str(error.value).startswith(f"<{len(file)} bytes in memory>: expected ")
+    assert str(error.value).startswith(f"row 0: <{len(file)} bytes in memory>: expected ")
 
 
 def test_errors_name_the_file(tmp_path):

@@ -20,8 +20,9 @@ from sklearn.pipeline import make_pipeline
 
 from skemotion import load_model, save_model
 from skemotion.decomposition import BSplineProjector
+from skemotion.io import _onnx, network_files
 from skemotion.pipeline import ClipCache, ClipPipeline
-from skemotion.video import ONNXBackbone, VideoLoader, _onnx_network
+from skemotion.video import ONNXBackbone, VideoLoader
 
 N_MAPS, N_VALUES = 4, 5
 TYPES = {
@@ -280,7 +281,7 @@ def test_in_a_clip_pipeline_with_memory(tmp_path, opened):
 def test_the_cache_notices_a_change_of_weights_outside_the_file(tmp_path):
     for location in ("network.onnx.data", "w" * 200):
         path = save_network(tmp_path / "network.onnx", location=location)
-        assert [Path(name).name for name, _, _ in _onnx_network.network_files(path)] == [
+        assert [Path(name).name for name, _, _ in network_files(path)] == [
             "network.onnx", location
         ]  # fmt: skip
         features = ClipPipeline([("backbone", ONNXBackbone(path))], memory=tmp_path / "cache")
@@ -458,10 +459,10 @@ def test_the_runtime_is_an_extra(network, monkeypatch):
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.stdout.strip() == "False"
-    _onnx_network._open.cache_clear()
+    _onnx._open.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError) as error:
         ONNXBackbone(network).transform([np.zeros((2, 8, 8))])
     assert str(error.value) == (
-        'ONNXBackbone needs onnxruntime: python -m pip install "skemotion[onnx]"'
+        'Networks in ONNX files need onnxruntime: python -m pip install "skemotion[onnx]"'
     )

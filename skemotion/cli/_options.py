@@ -1,0 +1,77 @@
+"""Options that several commands share, and what they may be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+# As in skemotion.datasets and skemotion.model_selection, which take seconds to import.
+NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
+PROTOCOLS = ("speaker-dependent", "speaker-independent")
+
+Commands = Any  # what add_subparsers gives; argparse has no public name for it
+
+
+def jobs_options() -> argparse.ArgumentParser:
+    """Make the option of all commands that work on clips."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--jobs", type=_number_of_workers, default=-1, metavar="N",
+                        help="workers; -1 (default) is one per core; with 1, a clip that crashes "
+                        "the decoder ends the run")  # fmt: skip
+    return parser
+
+
+def corpus_options() -> argparse.ArgumentParser:
+    """Make what says which clips there are, and what is made of them."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[jobs_options()])
+    parser.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
+    parser.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
+    parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
+    parser.add_argument("--recipe", choices=("functionals", "reference"), default="functionals",
+                        help="functionals of speech and measures of the face (default), or the "
+                        "pipeline of the published article")  # fmt: skip
+    parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
+                        help="what functionals make of the picture")  # fmt: skip
+    parser.add_argument("--speaker", metavar="COLUMN",
+                        help="scale each speaker's clips by that speaker's own; a field of the "
+                        "file names that says who speaks, such as actor")  # fmt: skip
+    parser.add_argument("--max-unusable", type=_share, default=0.1, metavar="SHARE",
+                        help="clips that cannot be used are left out, up to this share of all "
+                        "(default: %(default)s)")  # fmt: skip
+    parser.add_argument("--cache", type=Path, metavar="FOLDER",
+                        help="keep what is made of each clip there, for later runs")  # fmt: skip
+    return parser
+
+
+def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Give what `make_emotion_pipeline` is to be asked for."""
+    return {
+        "modality": options.modality,
+        "recipe": options.recipe,
+        "picture": options.picture,
+        "speaker": options.speaker,
+    }
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that files can be saved in a folder: better before all the work than after it."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: no such folder to save in. Create it.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: cannot be written to. Give another folder.")
+
+
+def _number_of_workers(word: str) -> int:
+    n_jobs = int(word)
+    if n_jobs == 0:
+        raise argparse.ArgumentTypeError("0 workers do nothing: give 1 or more, or -1")
+    return n_jobs
+
+
+def _share(word: str) -> float:
+    share = float(word)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("a share lies between 0 and 1")
+    return share

@@ -1,0 +1,87 @@
+"""``skemotion train``: fit a model on all clips of a corpus."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._messages import complain
+from ._options import Commands, check_folder, corpus_options, recipe_of
+
+if TYPE_CHECKING:
+    from ._work import Work
+
+# With fewer there is nothing to learn from that would hold for other clips.
+_FEWEST_CLIPS, _FEWEST_OF_AN_EMOTION, _FEWEST_SPEAKERS = 20, 5, 2
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "train", parents=[corpus_options()], help="fit a model on all clips"
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit a model, and save it."""
+    if options.out.is_dir():
+        raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
+    check_folder(options.out.absolute().parent)
+    from ._work import Work
+
+    with Work.on_corpus(options) as work:
+        fit_and_save(work, options.out, corpus=options.naming, **recipe_of(options))
+    return 0
+
+
+def fit_and_save(work: Work, path: Path, **training: Any) -> None:
+    """Fit on the clips that can be used, and save the model with what it was trained on."""
+    from ..persistence import save_model
+    from ..pipeline import fit_usable
+
+    rows = work.usable
+    target, groups = work.corpus.target[rows], work.corpus.groups[rows]
+    n_clips_per_class = dict(sorted(Counter(target.tolist()).items()))
+    speakers = sorted(set(groups.tolist()))
+    print(f"Training on {len(target)} clips{work.left_out}", flush=True)
+    for warning in _too_few(n_clips_per_class, len(speakers)):
+        complain(f"warning: {warning}")
+    clips = work.corpus.data.iloc[rows]
+    fitted, _ = fit_usable(work.model, clips, target, groups, max_unusable=0.0, n_jobs=work.n_jobs)
+    saved = save_model(
+        work.for_others(fitted),
+        path,
+        **training,
+        n_clips=len(target),
+        n_unusable=len(work.errors),
+        n_clips_per_class=n_clips_per_class,
+        speakers=speakers,
+    )
+    print(f"Saved {saved}")
+
+
+def _too_few(n_clips_per_class: dict[str, int], n_speakers: int) -> Iterator[str]:
+    n_clips = sum(n_clips_per_class.values())
+    if n_clips < _FEWEST_CLIPS:
+        yield (
+            f"{n_clips} clips in all, fewer than {_FEWEST_CLIPS}: what this model says of other "
+            "clips means little. Add clips."
+        )
+    few = [f"{n} of {name}" for name, n in n_clips_per_class.items() if n < _FEWEST_OF_AN_EMOTION]
+    if few:
+        yield (
+            f"{', '.join(few)}, fewer than {_FEWEST_OF_AN_EMOTION} clips of an emotion: too few to "
+            "learn it from. Add clips."
+        )
+    if n_speakers < _FEWEST_SPEAKERS:
+        yield (
+            "one speaker: the model may know this voice and face rather than emotion. Add clips "
+            "of others."
+        )

@@ -1,0 +1,160 @@
+"""A corpus and a model on it, as evaluate, train and demo have them in common."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from ..base import model_parts
+from ..datasets import load_corpus
+from ..io import MediaError
+from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
+from ..video import VideoLoader
+from ._messages import complain
+from ._options import recipe_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """A corpus, a model that has not been fitted, and which clips it cannot use."""
+
+    corpus: Bunch
+    model: BaseEstimator
+    errors: list[ClipError]
+    max_unusable: float
+    n_jobs: int
+
+    @classmethod
+    @contextmanager
+    def on_corpus(cls, options: argparse.Namespace) -> Iterator[Self]:
+        """Load a corpus, and see which clips can be used, as the options say."""
+        corpus = load_corpus(options.corpus, naming=options.naming)
+        _check_corpus(corpus, options)
+        settings = {"max_unusable": options.max_unusable, "cache": options.cache}
+        with cls.on(corpus, n_jobs=options.jobs, **settings, **recipe_of(options)) as work:
+            yield work
+
+    @classmethod
+    @contextmanager
+    def on(
+        cls,
+        corpus: Bunch,
+        *,
+        n_jobs: int,
+        max_unusable: float,
+        cache: Path | None = None,
+        **recipe: Any,
+    ) -> Iterator[Self]:
+        """Make a model by a recipe, and see which clips it can use."""
+        n_jobs = number_of_workers(n_jobs)
+        with cache_folder(cache) as folder:
+            model = make_emotion_pipeline(**recipe, memory=folder, n_jobs=n_jobs)
+            # HOG3D has cells per frame: the first clip's frame size is that of all, so that the
+            # model takes clips of any size. The other recipe looks at faces.
+            loaders = [part for part in model_parts(model) if isinstance(part, VideoLoader)]
+            if loaders and recipe["recipe"] == "reference":
+                size = _first_size(corpus.data["video"], n_jobs)
+                for loader in loaders:
+                    loader.set_params(size=size)
+            errors = find_unusable(model, corpus.data, n_jobs=n_jobs, verbose=True)
+            for error in errors:
+                complain(f"left out: {error.reason}")
+            _check_share(errors, len(corpus.data), max_unusable)
+            yield cls(corpus, model, errors, max_unusable, n_jobs)
+
+    @property
+    def usable(self) -> NDArray[np.intp]:
+        """Rows of the clips that can be used."""
+        bad = [error.row for error in self.errors]
+        return np.setdiff1d(np.arange(len(self.corpus.data)), bad).astype(np.intp)
+
+    @property
+    def left_out(self) -> str:
+        """Half a sentence on clips that cannot be used, if there are any."""
+        if not self.errors:
+            return ""
+        n_clips = len(self.corpus.data)
+        return f"; {len(self.errors)} of {n_clips} clips could not be used and were left out"
+
+    def for_others(self, fitted: BaseEstimator) -> BaseEstimator:
+        """Take from a model what suits this machine: others send in one clip at a time."""
+        for part in model_parts(fitted):
+            if isinstance(part, ClipPipeline):
+                part.set_params(memory=None, n_jobs=None)
+        return fitted
+
+
+@contextmanager
+def cache_folder(given: Path | None = None) -> Iterator[Path]:
+    """Give the folder of a cache: a temporary one, if none is given."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="skemotion-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def number_of_workers(n_jobs: int) -> int:
+    """Give the number of workers; two at the least where one per core is asked for.
+
+    Where there is but one, it is this process, and a decoder that crashes ends it.
+    """
+    return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
+
+
+def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
+    wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
+    # The reference recipe needs both of each recording, the other one what there is.
+    share = options.max_unusable if options.recipe == "reference" else 1 - 1 / len(corpus.data)
+    for column in wanted:
+        missing = int(corpus.data[column].isna().sum())
+        if missing > share * len(corpus.data):
+            raise MediaError(
+                f"{options.corpus}: expected {column} for every recording, found none for "
+                f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
+                "there."
+            )
+    if len(corpus.target_names) < 2:
+        raise ValueError(
+            f"{options.corpus}: expected clips of at least two emotions, found only "
+            f"{corpus.target_names[0]}: there is nothing to tell apart. Add clips."
+        )
+    if options.speaker is not None and options.speaker not in corpus.data:
+        if options.speaker not in corpus.metadata:
+            fields = ", ".join([*corpus.data, *corpus.metadata])
+            raise ValueError(f"--speaker {options.speaker}: no such field. There are: {fields}.")
+        corpus.data = corpus.data.assign(
+            **{options.speaker: corpus.metadata[options.speaker].to_numpy()}
+        )
+
+
+def _check_share(errors: list[ClipError], n_clips: int, max_unusable: float) -> None:
+    if len(errors) > max_unusable * n_clips:
+        raise ValueError(
+            f"{len(errors)} of {n_clips} clips cannot be used, and at most {max_unusable:.0%} may "
+            "be left out. Repair or remove them, or allow more with --max-unusable."
+        )
+
+
+def _first_size(clips: Any, n_jobs: int) -> tuple[int, ...]:
+    """Give height and width of the first clip that can be read, shrunk."""
+    reason = "no clip"
+    for clip in clips.dropna():
+        # In a worker, as it may crash the decoder like any other.
+        look = ClipPipeline([("load", VideoLoader(n_frames=1))], on_error="nan", n_jobs=n_jobs)
+        try:
+            return look.fit_transform([clip]).shape[2:4]
+        except ValueError as error:
+            reason = str(error)
+    raise MediaError(f"None of the clips can be read. {reason}")

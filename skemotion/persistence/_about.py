@@ -1,0 +1,80 @@
+"""What a model file says of its model: for people, and for other programs."""
+
+from __future__ import annotations
+
+import math
+import platform
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .. import __version__
+from ..preprocessing import uses_speaker_clips
+
+# What another version of a package may change in a loaded model's answers.
+_DIFFERENCES = {
+    "skemotion": "descriptors may differ, or a stage lack a parameter that is new",
+    "scikit-learn": "the classifier may decide otherwise or fail",
+    "numpy": "last digits may differ",
+    "scipy": "last digits may differ",
+    "av": "decoded pictures and sound may differ",
+    "opencv-python-headless": "shrunk pictures and spectra may differ",
+    "librosa": "sound features may differ",
+    "soxr": "resampled sound may differ",
+}
+# Noted as well, where they are installed.
+_FURTHER = ("numba", "onnxruntime", "opensmile", "scikit-image", "skops", "torch")
+
+
+def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
+    """Say what a model is, and what is said of its training data, in the words of JSON."""
+    return {
+        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "classes": _plain(getattr(model, "classes_", None)),
+        "parameters": _plain(model.get_params()),
+        "uses_speaker_clips": uses_speaker_clips(model),
+        "training": _plain(training),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Put a value into the words of JSON."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseEstimator):
+        return type(value).__name__
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return str(value)
+
+
+def _versions() -> dict[str, str]:
+    # skemotion's own number does not depend on its being installed: a checkout runs as well.
+    versions = {"python": platform.python_version(), "skemotion": __version__}
+    for name in (*_DIFFERENCES, *_FURTHER):
+        with suppress(PackageNotFoundError):
+            versions.setdefault(name, version(name))
+    return versions
+
+
+def other_versions(saved: dict[str, Any]) -> list[str]:
+    """Name each package that is here in another version, and what that may change."""
+    here = _versions()
+    return [
+        f"{name} {saved.get(name, 'unknown')} (here {here.get(name, 'none')}): {difference}"
+        for name, difference in _DIFFERENCES.items()
+        if saved.get(name) != here.get(name)
+    ]

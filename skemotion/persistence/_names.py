@@ -1,0 +1,124 @@
+"""The names that stand in a model file: which are written, and which are trusted."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+
+from ._model_archive import SCHEMA
+
+_PACKAGE = __name__.partition(".")[0]
+# Whose classes are parts of models.
+_PARTS = (
+    "audio",
+    "base",
+    "classification",
+    "decomposition",
+    "model_selection",
+    "pipeline",
+    "preprocessing",
+    "video",
+)
+# What searches hold besides estimators.
+_SPLITTERS = (GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold)
+_FURTHER = (
+    *(f"{known.__module__}.{known.__qualname__}" for known in _SPLITTERS),
+    f"{_PACKAGE}.pipeline.ClipError",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    # What the functionals recipe limits values by, what a fitted SimpleImputer holds, and the
+    # measure that SelectKBest uses by default.
+    "numpy.clip",
+    "numpy.dtype",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    # What a fitted MLPClassifier holds.
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+)
+
+
+def trusted_names() -> list[str]:
+    """List what is trusted besides what skops trusts by itself.
+
+    These are names and not packages: a file may have anything that it names called, with
+    arguments of its choosing, and both scikit-learn and this package hold functions that write or
+    delete files. Of this package every public estimator and splitter is trusted, as calling one
+    does no more than keep its parameters (scikit-learn's check suite makes sure), and none of
+    them has a way of its own to be unpickled.
+    """
+    return [*_own_names(), *_FURTHER]
+
+
+def _own_names() -> Iterator[str]:
+    for part in _PARTS:
+        package = import_module(f"{_PACKAGE}.{part}")
+        for name in package.__all__:
+            if _only_keeps_parameters(getattr(package, name)):
+                yield f"{package.__name__}.{name}"
+
+
+def _only_keeps_parameters(known: Any) -> bool:
+    if not isinstance(known, type):
+        return False
+    is_splitter = hasattr(known, "split") and hasattr(known, "get_n_splits")
+    return issubclass(known, BaseEstimator) or is_splitter
+
+
+def dump_publicly(model: BaseEstimator, path: Path) -> None:
+    """Write a model in the format of skops, under public names.
+
+    skops writes down the module that a class or function stands in. Files of this package come
+    and go, and a model has to load all the same: ``skemotion.video.HOG3D`` is written in place of
+    ``skemotion.video._hog3d.HOG3D``.
+    """
+    import skops.io  # brings in every optional package that scikit-learn knows of
+
+    written = io.BytesIO(skops.io.dumps(model))
+    with ZipFile(written) as source, ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == SCHEMA:
+                schema = json.loads(content)
+                _name_publicly(schema)
+                content = json.dumps(schema).encode()
+            target.writestr(name, content)
+
+
+def _name_publicly(node: Any) -> None:
+    if isinstance(node, dict):
+        module, name = node.get("__module__"), node.get("__class__")
+        # In a dict of the model's own, what stands under these keys would be a node again.
+        if isinstance(module, str) and isinstance(name, str):
+            node["__module__"] = _public_module(module, name)
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _name_publicly(part)
+
+
+def _public_module(module: str, name: str) -> str:
+    words = module.split(".")
+    private = [word.startswith("_") for word in words]
+    if words[0] != _PACKAGE or True not in private:
+        return module
+    public = ".".join(words[: private.index(True)])
+    known = getattr(sys.modules[module], name)
+    if getattr(import_module(public), name, None) is not known:
+        raise ValueError(f"{module}.{name} is no public name of {public}")
+    return public
