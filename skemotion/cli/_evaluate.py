@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from ._work import Work
 
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
-    with Work.on_corpus(options) as work:
+    with Work.on_corpus(options, needs_speakers=True) as work:
         report(work, protocols, options.out)
     return 0
 
@@ -53,7 +53,7 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
         work.corpus.target,
         work.corpus.groups,
         protocol=tuple(protocols),
-        metadata=work.corpus.data[["video", "audio"]].join(work.corpus.metadata),
+        metadata=work.corpus.data.join(work.corpus.metadata),
         max_unusable=work.max_unusable,
         n_jobs=work.n_jobs,
     )

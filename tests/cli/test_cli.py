@@ -79,7 +79,9 @@ def run(capsys):
         out, err = capsys.readouterr()
         shows_progress = words[0] != "predict"
         errors = [
-            line for line in err.splitlines() if line and not (shows_progress and "clip/s" in line)
+            line
+            for line in err.splitlines()
+            if line and not (shows_progress and re.search("clip/s|s/clip", line))
         ]
         return status, out.splitlines(), errors
 
@@ -568,14 +570,13 @@ def test_a_clip_that_crashes_the_decoder_is_left_out(models, corpus, tmp_path):
 def test_the_functionals_recipe(corpus, run, tmp_path):
     model = tmp_path / "model.skops"
     options = ("--recipe", "functionals", "--modality", "audio", "--jobs", "1")
-    status, out, _ = run("train", corpus, *options, "--speaker", "actor", "-o", model)
+    status, out, _ = run("train", corpus, *options, "--per-speaker", "-o", model)
     assert (status, out[-1]) == (0, f"Saved {model}")
     assert read_model_info(model)["uses_speaker_clips"] is True
     clips = sorted(corpus.glob("Actor_01/*.wav"))
     for words in ((), ("--speaker", "Ann")):
         status, out, errors = run("predict", model, *clips, "--jobs", "1", *words)
         assert (status, len(out), errors) == (0, 4, [])
-    assert_fails(run("train", corpus, *options, "--speaker", "who", "-o", model), "who", "actor")
 
 
 def test_fetch(run, monkeypatch, corpus, tmp_path):
