@@ -1,6 +1,7 @@
 """Datasets: published corpora on disk or to be fetched, several as one, and a synthetic one."""
 
 from ._annotations import load_annotations
+from ._clips import find_clips
 from ._concat import concat_corpora
 from ._corpus import NAMINGS, SCHEMES, load_corpus
 from ._fetch import fetch_ravdess
@@ -18,6 +19,7 @@ __all__ = [
     "concat_corpora",
     "fetch_face_landmarker",
     "fetch_ravdess",
+    "find_clips",
     "load_annotations",
     "load_corpus",
     "load_folders",
