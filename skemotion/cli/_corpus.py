@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from sklearn.utils import Bunch
 
-from ..datasets import TABLES, load_corpus, load_folders, load_ravdess, load_table
+from ..datasets import load_corpus, load_folders, load_ravdess, load_table
 from ..io import MediaError
-from ._options import FOLDERS
+from ._options import FOLDERS, kind_of
 
 _OF_TABLES = ("label", "speaker", "video", "audio")
-
-
-def kind_of(options: argparse.Namespace) -> str:
-    """Say what CORPUS is: "table", "folders", or how its files are named."""
-    path = Path(options.corpus)
-    if path.suffix.lower() in TABLES and not path.is_dir():
-        return "table"
-    return str(options.naming or "ravdess")
 
 
 def load(options: argparse.Namespace) -> Bunch:

@@ -10,6 +10,7 @@ from typing import Any
 # As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
 FOLDERS = "folders"
+TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
 RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
@@ -79,6 +80,12 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
         "picture": options.picture,
         "speaker": "speaker" if options.per_speaker else None,
     }
+
+
+def kind_of(options: argparse.Namespace) -> str:
+    """Say where emotions and speakers stand: in a table, in folders, or in a naming's names."""
+    is_table = Path(options.corpus).suffix.lower() in TABLES
+    return "table" if is_table else str(options.naming or NAMINGS[0])
 
 
 def check_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._messages import complain
-from ._options import Commands, check_folder, corpus_options, recipe_of
+from ._options import Commands, check_folder, corpus_options, kind_of, recipe_of
 
 if TYPE_CHECKING:
     from ._work import Work
@@ -34,7 +34,6 @@ def run(options: argparse.Namespace) -> int:
     if options.out.is_dir():
         raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
     check_folder(options.out.absolute().parent)
-    from ._corpus import kind_of
     from ._work import Work
 
     with Work.on_corpus(options) as work:
