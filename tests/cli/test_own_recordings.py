@@ -117,3 +117,37 @@ def test_options_that_do_not_fit(own, run, words, message):
     status, out, errors = run("evaluate", own / words[0], *OPTIONS, *words[1:])
     assert (status, out, len(errors)) == (1, [], 1)
     assert message in errors[0]
+
+
+def test_compare_with_what_was_saved(own, run, tmp_path):
+    command = ("evaluate", own / "labels.csv", *OPTIONS, *ONE_PROTOCOL)
+    assert run(*command, "--out", tmp_path)[0] == 0
+    file = tmp_path / "predictions-speaker-independent.csv"
+    table = pd.read_csv(file)
+    for other in (tmp_path, file):
+        status, out, _ = run(*command, "--compare", other)
+        assert status == 0
+        assert out[-1] == (
+            f"speaker-independent, UAR compared with {other}: +0.0 points (95 % interval over "
+            f"speakers +0.0 to +0.0), p = 1, 3 speakers, {len(table)} clips"
+        )
+    # Against one that is always wrong.
+    wrong = table.assign(prediction=table["target"].map({"happy": "sad", "sad": "happy"}))
+    wrong.to_csv(file, index=False)
+    uar = [(rows["prediction"] == rows["target"]).mean() for _, rows in table.groupby("target")]
+    out = run(*command, "--compare", tmp_path)[1]
+    assert f": {100 * np.mean(uar):+.1f} points" in out[-1]
+    # What cannot be compared is refused, before the work where it can be known.
+    for place, rows, message in (
+        (tmp_path, table.drop(columns="prediction"), "no column 'prediction'"),
+        (tmp_path, table.iloc[1:], "differ in 'target'"),
+        (tmp_path / "gone.csv", table, "no such file"),
+    ):
+        rows.to_csv(file, index=False)
+        status, out, errors = run(*command, "--compare", place)
+        assert (status, len(errors)) == (1, 1)
+        assert message in errors[0]
+    assert out == []
+    status, out, errors = run("evaluate", own / "labels.csv", *OPTIONS, "--compare", file)
+    assert (status, out) == (1, [])
+    assert "--protocol" in errors[0]
