@@ -44,9 +44,10 @@ def face_boxes(frames: NDArray[Any], detector: Detector = "cascade") -> list[NDA
         face. None at all in frames with a side under 24 pixels, and in one flat colour.
     """
     shown = _as_bytes(frames)
+    grey = luma(shown)
     if min(shown.shape[1:3]) < _CASCADE_FACE or shown.min() == shown.max():
         return [np.zeros((0, 4)) for _ in shown]
-    return _cascade_boxes(luma(shown)) if detector == "cascade" else _yunet_boxes(shown, detector)
+    return _cascade_boxes(grey) if detector == "cascade" else _yunet_boxes(shown, detector)
 
 
 def check_model_file(detector: Detector) -> None:
