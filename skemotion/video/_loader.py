@@ -40,6 +40,10 @@ class VideoLoader(ClipTransformer):
         Keep `fps` frames per second of a clip, whatever its own rate, constant or not: those that
         are nearest to 0, ``1 / fps``, ``2 / fps`` seconds and so on, in place of `n_frames`. Clips
         come as a column of arrays. Arrays in memory have no times and are refused.
+    trim_dark : bool, default=False
+        Leave out frames at both ends of a clip whose mean luma is below half the median over the
+        frames, as where it begins black. With `n_frames`, files are then decoded twice. Rows of a
+        table, which are single pixels, stay as they are.
 
     Attributes
     ----------
@@ -86,6 +90,7 @@ class VideoLoader(ClipTransformer):
         "color": [StrOptions({"gray", "rgb"})],
         "stride": [Interval(Integral, 1, None, closed="left"), None],
         "fps": [Interval(Real, 0, None, closed="neither"), None],
+        "trim_dark": ["boolean"],
     }
 
     def __init__(
@@ -96,6 +101,7 @@ class VideoLoader(ClipTransformer):
         color: str = "gray",
         stride: int | None = None,
         fps: float | None = None,
+        trim_dark: bool = False,
     ) -> None:
         self.n_frames = n_frames
         self.scale = scale
@@ -103,6 +109,7 @@ class VideoLoader(ClipTransformer):
         self.color = color
         self.stride = stride
         self.fps = fps
+        self.trim_dark = trim_dark
 
     @property
     def ragged(self) -> bool:  # type: ignore[override]
@@ -134,7 +141,7 @@ class VideoLoader(ClipTransformer):
                 raise MediaError(
                     f"expected a picture, found sound at {clip[0]} Hz. Pass it in the audio column."
                 )
-            return decode_clip(clip, *asked, self.fps)
+            return decode_clip(clip, *asked, self.fps, self.trim_dark)
         if self.fps is not None:
             raise MediaError(
                 f"{clip_name(clip)}: expected a clip with times, as fps={self.fps:g} needs, found "
@@ -143,7 +150,7 @@ class VideoLoader(ClipTransformer):
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
             clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
-        return shrink_clip(clip, *asked)
+        return shrink_clip(clip, *asked, self.trim_dark)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the one column of clips; of a table's pixel, its frames."""
