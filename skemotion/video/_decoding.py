@@ -130,7 +130,7 @@ def _decode(
                 # Asked of every frame, it would take a quarter of the time that decoding does.
                 if orientation is None:
                     orientation = Orientation.of(frame)
-                picture = _small_picture(frame, orientation, scale, size, color)
+                picture = small_picture(frame, orientation, scale, size, color)
                 if shape not in (None, picture.shape):
                     raise MediaError(
                         f"{name}: expected frames of one size, found {shape[:2]} and then "
@@ -229,13 +229,14 @@ class Orientation(NamedTuple):
         return np.ascontiguousarray(picture[::down, ::across])
 
 
-def _small_picture(
+def small_picture(
     frame: av.VideoFrame,
     orientation: Orientation,
     scale: float,
     size: tuple[int, int] | None,
     color: str,
 ) -> NDArray[np.uint8]:
+    """Make a decoded frame a small upright picture; see `decode_clip`."""
     if orientation.is_transposed:
         size = size and (size[1], size[0])
     return orientation.turn(_small_as_stored(frame, scale, size, color))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,15 +25,24 @@ _USUAL_RATE = 30.0
 
 
 class Frame(NamedTuple):
-    """A picture in RGB, which frame of the clip it is, and when it is shown, in seconds."""
+    """A picture, in RGB by default; which frame of the clip it is; when it is shown, in seconds."""
 
     number: int
     seconds: float
     picture: NDArray[np.uint8]
 
 
-def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
-    """Decode a clip frame by frame, in colour and in its own size, upright.
+def in_color(frame: av.VideoFrame, orientation: Orientation) -> NDArray[np.uint8]:
+    """Make a decoded frame an upright picture in RGB, in its own size."""
+    return orientation.turn(frame.to_ndarray(format="rgb24"))
+
+
+def file_frames(
+    source: Source,
+    fps: float | None = None,
+    picture: Callable[[av.VideoFrame, Orientation], NDArray[np.uint8]] = in_color,
+) -> Iterator[Frame]:
+    """Decode a clip frame by frame, upright; by default in colour and in its own size.
 
     Parameters
     ----------
@@ -41,6 +51,8 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
     fps : float, default=None
         Frames per second to give at most, evenly; the others are decoded and passed over. None
         gives all.
+    picture : callable
+        What to make of a decoded frame, given how it is turned.
 
     Yields
     ------
@@ -74,7 +86,7 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
             check_pixels(frame, name, limits)
             if orientation is None:
                 orientation = Orientation.of(frame)
-            yield Frame(number, last - start, orientation.turn(frame.to_ndarray(format="rgb24")))
+            yield Frame(number, last - start, picture(frame, orientation))
     if number < 0:
         raise MediaError(
             f"{name}: expected a picture, found a video stream without a single frame that can be "
