@@ -50,6 +50,10 @@ class AudioLoader(ClipTransformer):
     Notes
     -----
     Of several streams of sound the first that is marked as default is taken, or else the first.
+    A segment is ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from
+    ``round(10 * rate)`` on, before ``round(12.5 * rate)``, at the clip's own rate, and is then
+    resampled. Times outside the clip are refused, but for an end up to half a second after the
+    clip's. In AAC a decoder may draw noise, which differs between a segment and the clip.
     Integers are scaled by their type to [-1, 1), as sound files hold them. Of a waveform with two
     axes the much shorter one is the channels, as ``(n_samples, 2)`` or ``(2, n_samples)``.
     An array of numbers, of which each row is a waveform, has the rate `source_rate`, or that of

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-# As in skemotion.datasets and skemotion.model_selection, which take seconds to import.
+# As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
+RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
 Commands = Any  # what add_subparsers gives; argparse has no public name for it
@@ -29,9 +30,9 @@ def corpus_options() -> argparse.ArgumentParser:
     parser.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
     parser.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
     parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
-    parser.add_argument("--recipe", choices=("functionals", "reference"), default="functionals",
-                        help="functionals of speech and measures of the face (default), or the "
-                        "pipeline of the published article")  # fmt: skip
+    parser.add_argument("--recipe", choices=RECIPES, default="functionals",
+                        help="functionals of speech and measures of the face (default), these "
+                        "and convolutions, or the pipeline of the published article")  # fmt: skip
     parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
                         help="what functionals make of the picture")  # fmt: skip
     parser.add_argument("--speaker", metavar="COLUMN",

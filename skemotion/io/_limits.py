@@ -46,7 +46,8 @@ def limits(
     max_frames : int, default=100_000
         Frames of a clip that its header claims, or that are decoded; 66 minutes at 25 Hz.
     max_seconds : float, default=1800
-        Duration (s) that a clip's header claims, or of sound that is decoded.
+        Duration (s) that a clip's header claims, or of sound that is decoded; of a segment of a
+        clip, its own.
     max_bytes : int, default=2**31
         Size in memory (bytes) of what is read of one clip: of a file that is read whole, which is
         one from an archive or an address; of its waveform; of its frames, after shrinking.

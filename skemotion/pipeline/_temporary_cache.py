@@ -50,7 +50,7 @@ def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
     Notes
     -----
     The folder takes the size of what *each* step gives for each clip: with the settings of
-    `make_emotion_pipeline`, about 8 MB per clip with picture and sound, or 11 GB for RAVDESS. It
+    the "reference" recipe, about 8 MB per clip with picture and sound, or 11 GB for RAVDESS. It
     is made where `tempfile` makes its folders: set the environment variable ``TMPDIR`` to a disk
     with room, in particular where ``/tmp`` is memory.
 

@@ -17,6 +17,7 @@ from ..io import (
     clip_name,
     limits_in_force,
     open_stream,
+    timed_frames,
 )
 from ._decoding import Orientation
 
@@ -47,7 +48,7 @@ def file_frames(
     Parameters
     ----------
     source : str, path-like or bytes
-        Path, address or encoded file.
+        Path, address or encoded file; a segment as ``clip.mp4#t=10,12.5``.
     fps : float, default=None
         Frames per second to give at most, evenly; the others are decoded and passed over. None
         gives all.
@@ -68,16 +69,16 @@ def file_frames(
     orientation, start, last, number, n_given = None, 0.0, 0.0, -1, 0
     with open_stream(source, "video") as (container, stream):
         step = 1 / float(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
-        for number, frame in enumerate(container.decode(stream)):
+        for number, (time, frame) in enumerate(timed_frames(source, container, stream)):
             if number == limits.max_frames:
                 raise beyond_limit(name, "max_frames", "more frames")
             if number == 0:
-                start = last = frame.time or 0.0
-            # Without a time of its own, or with one that goes back, a frame comes a step later.
-            elif frame.time is None or frame.time <= last:
+                start = last = float(time)
+            # With a time that goes back, a frame comes a step later.
+            elif time <= last:
                 last += step
             else:
-                last = frame.time
+                last = float(time)
             # Half a step early is near enough: of 29.97 frames a second, 30 are all.
             elapsed = last - start + step / 2
             if fps is not None and elapsed < n_given / fps:
@@ -122,3 +123,9 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
         if picture.dtype != np.uint8:
             picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
         yield Frame(number, number / _USUAL_RATE, np.ascontiguousarray(picture))
+
+
+def nearest(times: NDArray[np.float64], fps: float, length: float) -> NDArray[np.intp]:
+    """Give which of some frames, by their times, are nearest to 0, 1 / fps and so on to a length."""
+    wanted = np.arange(max(np.ceil(length * fps - 1e-6), 1)) / fps
+    return np.searchsorted((times[1:] + times[:-1]) / 2, wanted)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli, datasets, load_model, model_selection, read_model_info
+from skemotion import cli, datasets, load_model, model_selection, pipeline, read_model_info
 from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
@@ -385,6 +385,13 @@ def test_help_waits_for_nothing(words):
 def test_choices_are_those_of_the_library():
     assert datasets.NAMINGS == _options.NAMINGS
     assert model_selection.PROTOCOLS == _options.PROTOCOLS
+    for recipe in _options.RECIPES:
+        pipeline.make_emotion_pipeline("audio", recipe=recipe)
+    with pytest.raises(
+        ValueError, match=f"'recipe' .* among .*{'|'.join(_options.RECIPES)}"
+    ) as caught:
+        pipeline.make_emotion_pipeline(recipe="")
+    assert str(caught.value).partition(". Got")[0].count("'") == 2 + 2 * len(_options.RECIPES)
 
 
 def test_help_and_version(capsys):
