@@ -132,7 +132,7 @@ class _Shrunk:
         # Asked of every frame, it would take a quarter of the time that decoding does.
         if self._orientation is None:
             self._orientation = Orientation.of(frame)
-        picture = _small_picture(frame, self._orientation, *self._asked)
+        picture = small_picture(frame, self._orientation, *self._asked)
         if self._shape not in (None, picture.shape):
             raise MediaError(
                 f"{self._name}: expected frames of one size, found {self._shape[:2]} and then "
