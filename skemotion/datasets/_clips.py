@@ -72,9 +72,9 @@ def find_clips(
     ['a.wav', 'b.mp4', 'me.mp4']
     """
     rows: list[dict[str, Any]] = []
-    columns = {"video": video, "audio": audio, "landmarks": landmarks}
-    for source in map(os.fspath, sources):
-        path = Path(source)
+    columns: dict[str, Any] = {"video": video, "audio": audio, "landmarks": landmarks}
+    for given in sources:
+        source, path = os.fspath(given), Path(given)
         if path.is_dir():
             rows += _in_folder(path)
         elif path.suffix.lower() not in TABLES:

@@ -153,7 +153,8 @@ def _computed(
                         reason = bad[position] if verdict is None else _renumbered(verdict, 0, row)
                         yield ClipPrediction(row, names[row], None, {}, " ".join(reason.split()))
                     else:
-                        yield ClipPrediction(row, names[row], *verdict, None)
+                        label, shares = verdict
+                        yield ClipPrediction(row, names[row], label, shares, None)
             # No clip comes again.
             if cache is not None:
                 cache.clear()

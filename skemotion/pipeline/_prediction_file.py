@@ -15,7 +15,7 @@ import numpy as np
 _SUFFIXES = (".csv", ".json", ".jsonl")
 _HEAD, _TAIL = ("file", "label"), ("error",)
 # Paths that are no text in UTF-8 come back as they are.
-_TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
 class ClipPrediction(NamedTuple):
