@@ -152,7 +152,7 @@ class _Shrunk:
         # Asked of every frame, it would take a quarter of the time that decoding does.
         if self._orientation is None:
             self._orientation = Orientation.of(frame)
-        picture = _small_picture(frame, self._orientation, *self._asked)
+        picture = small_picture(frame, self._orientation, *self._asked)
         if self._shape not in (None, picture.shape):
             raise MediaError(
                 f"{self._name}: expected frames of one size, found {self._shape[:2]} and then "
@@ -314,13 +314,14 @@ class Orientation(NamedTuple):
         return np.ascontiguousarray(picture[::down, ::across])
 
 
-def _small_picture(
+def small_picture(
     frame: av.VideoFrame,
     orientation: Orientation,
     scale: float,
     size: tuple[int, int] | None,
     color: str,
 ) -> NDArray[np.uint8]:
+    """Make a decoded frame a small upright picture; see `decode_clip`."""
     if orientation.is_transposed:
         size = size and (size[1], size[0])
     return orientation.turn(_small_as_stored(frame, scale, size, color))
