@@ -104,7 +104,7 @@ def _picture(picture: str, rockets: bool) -> tuple[Steps, Steps]:
             ("crop", FaceCrop()),
             ("hog3d", HOG3D(cell_size=(15, 16, 16))),
         ]
-        # Standardised cells; on inner folds over speakers this much is chosen most often.
+        # Of the order of a clip's squared length, which is the number of values: 2,592.
         ridge = RidgeClassifier(alpha=1000.0, class_weight="balanced")
         return stages, [("scale", StandardScaler()), ("ridge", ridge)]
     load: tuple[str, Any] = ("load", LandmarkLoader())

@@ -74,16 +74,15 @@ def decode_clip(
         _, kept = _decode(source, lambda i: i % stride == 0, shrunk)
         return _clip_of(list(kept.values()), trim_dark)
     # Which frames are needed depends on how many there are, which a header may leave out or get
-    # wrong. Its word is taken first; where decoding finds another number, a second run has the
-    # right one. So no more frames are ever held than the result is made of.
-    first, n_dark = 0, 0
+    # wrong: where decoding finds another number, a second run has the right one. So no more frames
+    # are ever held than the result is made of.
     if trim_dark:
         tiny = _Shrunk(clip_name(source), 1, (16, 16), "gray")  # enough to see brightness
         n_found, pictures = _decode(source, lambda _: True, tiny)
         first, stop = bright_span(np.stack(list(pictures.values())))
         n_dark = n_found - (stop - first)
     else:
-        n_found = _count_frames(source)
+        n_found, first, n_dark = _count_frames(source), 0, 0
     while True:
         n_expected, n_used = n_found, n_found - n_dark
         wanted = {first + int(i) for row in _neighbours(n_used, n_frames)[:2] for i in row}
