@@ -289,6 +289,4 @@ def _with_progress(
     n_rows = None if seconds is None else max(ceil((seconds - window) / hop), 0) + 1
     # A bar that is written into a log should not fill it.
     interval = 0.1 if sys.stderr.isatty() else 10
-    return iter(
-        tqdm(rows, total=n_rows, unit="window", disable=not verbose, mininterval=interval)
-    )
+    return iter(tqdm(rows, total=n_rows, unit="window", disable=not verbose, mininterval=interval))

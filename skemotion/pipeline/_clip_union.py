@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.metaestimators import _BaseComposition
 
@@ -72,7 +73,9 @@ class ClipUnion(ClipTransformer, _BaseComposition):
         """
         batch = object_array([clip])
         stages = getattr(self, "transformer_list_", self.transformer_list)
-        return np.concatenate([np.ravel(stage.transform(batch)[0]) for _, stage in stages])
+        # Between stages there are arrays, whatever containers the user wants at the end.
+        with config_context(transform_output="default"):
+            return np.concatenate([np.ravel(stage.transform(batch)[0]) for _, stage in stages])
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the values of each stage, such as ``functionals__pitch_mean_voiced``."""
