@@ -144,7 +144,7 @@ def test_a_clips_core_depends_on_no_other_clip(monkeypatch):
     np.testing.assert_array_equal(tucker.transform(clips[::-1]), cores[::-1])
     # Blocks of two clips, and of one that is larger than a block.
     for size in (2 * 8 * 8 * 9, 1):
-        monkeypatch.setattr("skemotion.decomposition._tucker._BLOCK_BYTES", size)
+        monkeypatch.setattr("skemotion.decomposition._tucker_numerics._BLOCK_BYTES", size)
         blockwise = PartialTucker((3, 4)).fit(clips)
         np.testing.assert_allclose(blockwise.transform(clips), cores, atol=1e-10)
 
