@@ -18,7 +18,7 @@ from ..io import MediaError
 
 
 def split_branch(branch: Any) -> tuple[Any, Any]:
-    """Part the leading steps of a pipeline, which learn nothing, from those that learn.
+    """Split a pipeline into its leading steps, which learn nothing, and the others.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def describe_rows(
             describe.fit(_safe_indexing(present, kept))
         _warn(name, errors, len(rows))
     else:
-        # A `ClipPipeline` that was told to go on says why.
+        # A `ClipPipeline` with on_error="nan" has the reasons.
         failed = [error for _, step in describe.steps for error in getattr(step, "errors_", ())]
         errors = {int(error.row): str(error.reason) for error in failed}
         undescribed = _undescribed_rows(described)
