@@ -173,7 +173,7 @@ class EvaluationDisplay:
 
 
 def _readable_on(color: Sequence[float]) -> str:
-    """Give black or white, whichever has more contrast (WCAG 2.1, relative luminance)."""
+    """Return black or white, whichever has more contrast (WCAG 2.1, relative luminance)."""
     red, green, blue = (
         c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
     )

@@ -61,7 +61,7 @@ class FaceLandmarks(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -190,7 +190,7 @@ class FaceLandmarks(ClipTransformer):
         return [f"{name}_frame{t:03d}" for t in range(self.clip_shape_[0]) for name in names]
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Give what tells the networks' file from others, and the version of what runs them."""
+        """Return what tells the networks' file from others, and the version of what runs them."""
         return (*file_stamp(model_file(self.model_path)), litert_version())
 
     def check_parameters(self) -> None:

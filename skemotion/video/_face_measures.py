@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..base import FLOATS, ClipTransformer
 from ._face_shape import MEAN_FACE, N_POINTS, POSE_NAMES, RIGID, align, head_pose, mirror, smooth
 
-# Hyphens within a name: behind an underscore, later stages say what they made of it.
+# Hyphens within a name: after an underscore, later stages append what they computed.
 _NAMES = (
     "lid-opening",
     "lid-opening-difference",
@@ -56,7 +56,7 @@ class FaceMeasures(ClipTransformer):
 
     Each frame's face is brought upright and to one size by the points that hardly move, so that
     where the head is and how large it appears makes no difference. What brows, lids, nose, mouth
-    and jaw do is then measured in 33 numbers. A clip's measures depend on nothing but the clip.
+    and jaw do is then measured in 33 numbers. A clip's measures depend only on the clip.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ class FaceMeasures(ClipTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of landmarks.
+        Second axis of X at fit; the number of columns if X was columns of landmarks.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array of numbers; empty for columns of landmarks.
+        Shape of a clip at fit, if X was an array of numbers; empty for columns of landmarks.
 
     See Also
     --------
@@ -190,7 +190,7 @@ _SMALLEST_BLENDSHAPE = 0.01
 def face_measures(
     landmarks: ArrayLike, *, pose: bool = False, mirrored: bool = False
 ) -> NDArray[Any]:
-    """Give the distances and angles in one clip's face.
+    """Return the distances and angles in one clip's face.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class FrameHOG(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -149,7 +149,7 @@ class FrameHOG(ClipTransformer):
         return row[np.newaxis, np.newaxis]
 
     def cache_identity(self) -> str:
-        """Give scikit-image's version."""
+        """Return scikit-image's version."""
         return str(_scikit_image().__version__)
 
     def check_parameters(self) -> None:

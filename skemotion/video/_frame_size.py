@@ -12,7 +12,7 @@ from ._decoding import decode_clip, shrink_clip
 
 
 def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
-    """Give the size of the first clip that can be read, shrunk.
+    """Return the size of the first clip that can be read, shrunk.
 
     As the `size` of a `VideoLoader`, it brings clips of any size to one, so that a model takes
     clips of other cameras, too.

@@ -24,7 +24,7 @@ class HOG3D(ClipTransformer):
 
     A clip is cut into cells of frames x rows x columns. In each cell, the azimuth and the
     polar angle of every voxel's gradient are counted into histograms, weighted by the
-    gradient's magnitude. A clip's descriptor depends on nothing but the clip.
+    gradient's magnitude. A clip's descriptor depends only on the clip.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class HOG3D(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit: frames per clip, or columns of a table; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array; empty for a column of clips.
+        Shape of a clip at fit, if X was an array; empty for a column of clips.
 
     See Also
     --------
@@ -221,7 +221,7 @@ def _smooth(frames: NDArray[Any], sigma: float) -> NDArray[Any]:
 
 
 def _edge_directions(edges: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
-    """Give the inner bin edges as unit vectors, shape (n_bins - 1, 2): cosine, sine."""
+    """Return the inner bin edges as unit vectors, shape (n_bins - 1, 2): cosine, sine."""
     directions = np.stack([np.cos(edges[1:-1]), np.sin(edges[1:-1])], axis=1)
     # Pixels being whole numbers, gradients often lie right on an edge at a multiple of 45 degrees.
     # Without the rounding, cos(pi / 2) = 6e-17 and the like would put them on a side by chance.

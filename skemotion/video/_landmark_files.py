@@ -108,7 +108,7 @@ def _is_needed(column: str) -> bool:
 
 
 def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Give the points, of shape (n_rows, n_points, 2)."""
+    """Return the points, of shape (n_rows, n_points, 2)."""
     numbers: dict[str, set[int]] = {"x": set(), "y": set()}
     for column in table.columns:
         if match := _COORDINATE.fullmatch(column):
@@ -127,7 +127,7 @@ def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def _frame_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    """Give each row's place in the clip, counted from the first row."""
+    """Return each row's place in the clip, counted from the first row."""
     if "frame" not in table:
         return np.arange(len(table))
     numbers = table["frame"].to_numpy()
@@ -145,7 +145,7 @@ def _frame_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
 def _interpolate(
     points: NDArray[np.float64], numbers: NDArray[np.int64], seen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Give points in every frame from the first row's to the last's."""
+    """Return points in every frame from the first row's to the last's."""
     n_frames = int(numbers[-1]) + 1
     if len(points) == n_frames:
         return points

@@ -21,9 +21,9 @@ class LandmarkLoader(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array; empty for a column of clips.
+        Shape of a clip at fit, if X was an array; empty for a column of clips.
 
     See Also
     --------

@@ -53,7 +53,7 @@ class ONNXBackbone(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -166,7 +166,7 @@ class ONNXBackbone(ClipTransformer):
         return names
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Give what tells the network's files from others, and onnxruntime's version."""
+        """Return what tells the network's files from others, and onnxruntime's version."""
         return (*network_files(self.model), onnxruntime().__version__)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
