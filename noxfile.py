@@ -15,8 +15,13 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml()
-PYTHONS = nox.project.python_versions(PROJECT)
-EXTRAS = "[plot,image,onnx,torch,cluster]"
+# Those that are declared, and the one that runs this, so that there is always one.
+PYTHONS = list(
+    dict.fromkeys([*nox.project.python_versions(PROJECT), "{}.{}".format(*sys.version_info[:2])])
+)
+EXTRAS = "[plot,image,face,onnx,torch,cluster,annotation]"
+# Two workers share the cores: threads of their own would only stand in each other's way.
+TESTING = {"SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # What decodes, computes, runs and is saved; the rest depends on its tools' versions as well.
 OLDEST = ("tests/io", "tests/audio", "tests/video", "tests/pipeline", "tests/persistence")
 
@@ -38,7 +43,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, on the real clips too where they are present."""
     install(session, "tests", extras=EXTRAS)
     # The installed package is tested, not the folder next to it; its docstrings are tests as well.
-    session.run("pytest", *session.posargs, env={"SCIPY_ARRAY_API": "1"})
+    session.run("pytest", "-n", "2", *session.posargs, env=TESTING)
 
 
 @nox.session(python=PYTHONS[0])
@@ -54,7 +59,7 @@ def oldest(session: nox.Session) -> None:
     session.install(".[plot,image,onnx]", *tools, f"--constraint={pins}")
     # What old versions say of their own old parts is no news.
     words = ["-W", "default::DeprecationWarning", *(session.posargs or OLDEST)]
-    session.run("pytest", *words, env={"SCIPY_ARRAY_API": "1"})
+    session.run("pytest", *words, env=TESTING)
 
 
 @nox.session

@@ -77,7 +77,9 @@ def build_methods(
         return ClipPipeline(steps, memory=cache, n_jobs=jobs, verbose=True)
 
     def reference(modality: str) -> Pipeline:
-        model = make_emotion_pipeline(modality, memory=cache, n_jobs=jobs, verbose=True)
+        model = make_emotion_pipeline(
+            modality, recipe="reference", memory=cache, n_jobs=jobs, verbose=True
+        )
         if modality != "audio":
             size = common_frame_size(corpus.data["video"])
             model.set_params(features__video__clips__load__size=size)
@@ -125,7 +127,7 @@ def build_methods(
         classifier = MLPClassifier((250,), max_iter=1000, random_state=42)
         return make_pipeline(stages, StandardScaler(), classifier)
 
-    perceptron = make_emotion_pipeline()[-1]  # the reference's classifier
+    perceptron = make_emotion_pipeline(recipe="reference")[-1]  # the reference's classifier
     methods = {}
 
     def add(

@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> GridSearchCV:
     clips, emotions = corpus.data[rows][: options.clips], corpus.target[rows][: options.clips]
     actors = corpus.groups[rows][: options.clips]
 
-    model = make_emotion_pipeline("both", memory=options.cache, n_jobs=options.jobs)
+    model = make_emotion_pipeline(
+        "both", recipe="reference", memory=options.cache, n_jobs=options.jobs
+    )
     model.set_params(features__video__clips__load__size=common_frame_size(clips["video"]))
     search = GridSearchCV(
         model,

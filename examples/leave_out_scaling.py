@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Evaluation]:
     options = parser.parse_args(arguments)
 
     corpus = load_corpus(options.corpus, naming=options.naming)
-    model = make_emotion_pipeline(options.modality, n_jobs=-1, verbose=True)
+    model = make_emotion_pipeline(options.modality, recipe="reference", n_jobs=-1, verbose=True)
     if options.modality != "audio":
         size = common_frame_size(corpus.data["video"])
         model.set_params(features__video__clips__load__size=size)

@@ -1,6 +1,9 @@
 """What several test modules share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,12 +11,17 @@ import pytest
 # SciPy reads this when it is first imported; without it, scikit-learn skips its array API check.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers that write compiled functions to one place at once have been seen to crash.
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real clips beside the project, where there is one."""
+    """The folder of real clips next to the project, where there is one."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the real clips in ../shared/data are not on this machine")
     return SHARED_DATA

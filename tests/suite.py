@@ -41,15 +41,19 @@ class Learning(TransformerMixin, Plain):
         return X
 
 
-class Stateless(Learning):
+class _NeedsNoFit:
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
 
 
-class StatelessPlain(Plain):
-    __sklearn_tags__ = Stateless.__sklearn_tags__
+class Stateless(_NeedsNoFit, Learning):
+    pass
+
+
+class StatelessPlain(_NeedsNoFit, Plain):
+    pass
 
 
 class Classifying(ClassifierMixin, Plain):

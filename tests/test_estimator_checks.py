@@ -246,7 +246,7 @@ LIFTED = [
 ]
 
 # Trained in as few epochs as learn the suite's problems.
-TRAINING = {"max_epochs": 15, "learning_rate": 0.03}
+TRAINING = {"max_epochs": 8, "learning_rate": 0.05, "batch_size": 64}
 NETWORKS = [
     TrajectoryCNNClassifier((8,), **TRAINING),
     TrajectoryRNNClassifier(hidden_size=8, frames_per_step=2, **TRAINING),

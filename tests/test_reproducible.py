@@ -62,7 +62,9 @@ def work(case, corpus_path, memory, result_path):
         result["lone_shares"] = np.concatenate(
             [model.predict_proba(corpus.data.iloc[[row]]) for row in range(3)]
         )
-        evaluations = evaluate(model, corpus.data, corpus.target, corpus.groups, n_jobs=n_jobs)
+        evaluations = evaluate(
+            model, corpus.data, corpus.target, corpus.groups, protocol=PROTOCOLS, n_jobs=n_jobs
+        )
     for evaluation in evaluations:
         result[evaluation.protocol] = evaluation.prediction
         figures = (evaluation.uar, *evaluation.uar_interval)

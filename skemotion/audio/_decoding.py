@@ -9,7 +9,15 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from ..io import MediaError, Source, beyond_limit, clip_name, limits_in_force, open_stream
+from ..io import (
+    MediaError,
+    Source,
+    beyond_limit,
+    clip_name,
+    cut_sound,
+    limits_in_force,
+    open_stream,
+)
 
 
 def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.float32]:
@@ -18,7 +26,7 @@ def decode_waveform(source: Source, sample_rate: int = 22050) -> NDArray[np.floa
     Parameters
     ----------
     source : str, path-like or bytes
-        Path, address or encoded file.
+        Path, address or encoded file; a segment as ``clip.wav#t=10,12.5``.
     sample_rate : int, default=22050
         Samples per second (Hz) in the result.
 
@@ -88,7 +96,7 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
         # For formats that NumPy does not read off. Interleaved, since PyAV crashes on separate
         # channels where there are eight or more.
         to_float = av.AudioResampler(format="flt")
-        for frame in container.decode(stream):
+        for frame, part in cut_sound(source, container, stream):
             if not rate:
                 rate, n_channels = frame.sample_rate, frame.layout.nb_channels
                 _check_kind(name, rate, n_channels)
@@ -98,7 +106,7 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
                     f"at {rate} Hz and then {frame.layout.nb_channels} at {frame.sample_rate} Hz. "
                     "Convert it to one."
                 )
-            n_samples += frame.samples
+            n_samples += len(range(*part.indices(frame.samples)))
             if n_samples > limits.max_seconds * rate:
                 raise beyond_limit(name, "max_seconds", "more sound")
             if n_samples * np.float32().itemsize > limits.max_bytes:
@@ -107,10 +115,10 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
                 samples = frame.to_ndarray()
                 if not frame.format.is_planar:
                     samples = samples.reshape(-1, n_channels).T
-                blocks.append(_mixed(samples, *_FULL_SCALE[frame.format.name]))
+                blocks.append(_mixed(samples[:, part], *_FULL_SCALE[frame.format.name]))
                 continue
-            for part in to_float.resample(frame):
-                samples = part.to_ndarray().reshape(-1, n_channels)
+            for block in to_float.resample(frame):
+                samples = block.to_ndarray().reshape(-1, n_channels)[part]
                 blocks.append(_mixed(samples.T, 0, 1))
     if not n_samples:
         raise MediaError(

@@ -47,10 +47,14 @@ class AudioLoader(ClipTransformer):
 
     Notes
     -----
-    Of several audio streams, the first marked as default is used, or else the first. Integers are
-    scaled by their type to [-1, 1), as in sound files. Of a waveform with two axes, the much
-    shorter axis holds the channels, as in ``(n_samples, 2)`` or ``(2, n_samples)``. An array of
-    numbers with a waveform per row has the rate `source_rate`, or that of the result if it is None.
+    Of several audio streams, the first marked as default is used, or else the first. A segment is
+    ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from ``round(10 * rate)``
+    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Times
+    outside the clip are refused, except an end up to half a second after the clip's. AAC decoders
+    may generate noise, which differs between a segment and the clip. Integers are scaled by their
+    type to [-1, 1), as in sound files. Of a waveform with two axes, the much shorter axis holds the
+    channels, as in ``(n_samples, 2)`` or ``(2, n_samples)``. An array of numbers with a waveform
+    per row has the rate `source_rate`, or that of the result if it is None.
 
     Examples
     --------

@@ -145,9 +145,8 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         """
         if type(self).name_values is ClipTransformer.name_values:
             results = [self._run_array(cell, 0) for cell in cells]
-            self._result_shape = (
-                results[0].shape if self.ragged else self._side_by_side(results).shape
-            )
+            joined = results[0] if self.ragged else self._side_by_side(results)
+            self._result_shape = joined.shape
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:

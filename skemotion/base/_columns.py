@@ -139,7 +139,7 @@ def _plain(cell: Any) -> Any:
             cell.seek(0)
         return cell.read()
     if is_sound(cell):
-        return (cell[0], cell[1])
+        return cell if isinstance(cell, tuple) else tuple(cell)
     if _is_stack(cell) and len({picture.shape for picture in cell}) == 1:
         return np.stack(cell)
     return cell

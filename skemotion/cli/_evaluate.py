@@ -53,7 +53,9 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
         work.corpus.target,
         work.corpus.groups,
         protocol=tuple(protocols),
-        metadata=work.corpus.data[["video", "audio"]].join(work.corpus.metadata),
+        metadata=work.corpus.metadata.join(
+            work.corpus.data.drop(columns=work.corpus.metadata.columns, errors="ignore")
+        ),
         max_unusable=work.max_unusable,
         n_jobs=work.n_jobs,
     )

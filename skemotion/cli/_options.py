@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-# As in skemotion.datasets and skemotion.model_selection, which take seconds to import.
+# As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
+TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
+RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
 Commands = Any  # what add_subparsers gives; argparse has no public name for it
@@ -26,12 +28,20 @@ def jobs_options() -> argparse.ArgumentParser:
 def corpus_options() -> argparse.ArgumentParser:
     """Make what says which clips there are, and what is made of them."""
     parser = argparse.ArgumentParser(add_help=False, parents=[jobs_options()])
-    parser.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
-    parser.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
+    parser.add_argument("corpus", metavar="CORPUS",
+                        help="folder (or zip archive) of clips, or a table of them (CSV, TSV, "
+                        "Parquet)")  # fmt: skip
+    parser.add_argument("--naming", choices=(*NAMINGS, "folders"), default="ravdess",
+                        help="how files are named, or that each emotion has a folder")  # fmt: skip
+    parser.add_argument("--label", metavar="COLUMN", default="emotion",
+                        help="column of a table's emotions (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--groups", metavar="COLUMN",
+                        help="column of a table that says who speaks (default: speaker); of "
+                        "folders, a regular expression that finds it in a clip's path")  # fmt: skip
     parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
-    parser.add_argument("--recipe", choices=("functionals", "reference"), default="functionals",
-                        help="functionals of speech and measures of the face (default), or the "
-                        "pipeline of the published article")  # fmt: skip
+    parser.add_argument("--recipe", choices=RECIPES, default="functionals",
+                        help="functionals of speech and measures of the face (default), these "
+                        "and convolutions, or the pipeline of the published article")  # fmt: skip
     parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
                         help="what functionals make of the picture")  # fmt: skip
     parser.add_argument("--speaker", metavar="COLUMN",
@@ -53,6 +63,12 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
         "picture": options.picture,
         "speaker": options.speaker,
     }
+
+
+def kind_of(options: argparse.Namespace) -> str:
+    """Say where emotions and speakers stand: in a table, in folders, or in a naming's names."""
+    is_table = Path(options.corpus).suffix.lower() in TABLES
+    return "table" if is_table else str(options.naming)
 
 
 def check_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._messages import complain
-from ._options import Commands, check_folder, corpus_options, recipe_of
+from ._options import Commands, check_folder, corpus_options, kind_of, recipe_of
 
 if TYPE_CHECKING:
     from ._work import Work
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from ._work import Work
 
     with Work.on_corpus(options) as work:
-        fit_and_save(work, options.out, corpus=options.naming, **recipe_of(options))
+        fit_and_save(work, options.out, corpus=kind_of(options), **recipe_of(options))
     return 0
 
 

@@ -17,12 +17,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ..base import model_parts
-from ..datasets import load_corpus
+from ..datasets import load_corpus, load_folders, load_table
 from ..io import MediaError
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
 from ..video import VideoLoader
 from ._messages import complain
-from ._options import recipe_of
+from ._options import kind_of, recipe_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Work:
     @contextmanager
     def on_corpus(cls, options: argparse.Namespace) -> Iterator[Self]:
         """Load a corpus, and see which clips can be used, as the options say."""
-        corpus = load_corpus(options.corpus, naming=options.naming)
+        corpus = _load(options)
         _check_corpus(corpus, options)
         settings = {"max_unusable": options.max_unusable, "cache": options.cache}
         with cls.on(corpus, n_jobs=options.jobs, **settings, **recipe_of(options)) as work:
@@ -111,6 +111,22 @@ def number_of_workers(n_jobs: int) -> int:
     Where there is but one, it is this process, and a decoder that crashes ends it.
     """
     return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
+
+
+def _load(options: argparse.Namespace) -> Bunch:
+    kind = kind_of(options)
+    if kind == "table":
+        corpus = load_table(options.corpus, target=options.label, groups=options.groups)
+    elif kind == "folders":
+        corpus = load_folders(options.corpus, speaker=options.groups)
+    else:
+        return load_corpus(options.corpus, naming=kind)
+    if corpus.groups is None:
+        raise ValueError(
+            f"{options.corpus}: expected to learn who speaks, found nothing that says so. Pass "
+            "--groups with a column of the table, or with an expression for the paths in folders."
+        )
+    return corpus
 
 
 def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:

@@ -1,11 +1,14 @@
 """Datasets: published corpora on disk or to be fetched, several as one, and a synthetic one."""
 
+from ._annotations import load_annotations
 from ._concat import concat_corpora
 from ._corpus import NAMINGS, SCHEMES, load_corpus
 from ._fetch import fetch_ravdess
 from ._fetch_landmarker import fetch_face_landmarker
+from ._folders import load_folders
 from ._ravdess import load_ravdess
 from ._synthetic import make_ravdess
+from ._table import load_table
 
 __all__ = [
     "NAMINGS",
@@ -13,7 +16,10 @@ __all__ = [
     "concat_corpora",
     "fetch_face_landmarker",
     "fetch_ravdess",
+    "load_annotations",
     "load_corpus",
+    "load_folders",
     "load_ravdess",
+    "load_table",
     "make_ravdess",
 ]

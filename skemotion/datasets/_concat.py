@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from ._files import column, take_rows
 
-_COLUMNS = ["video", "audio"]
+_COLUMNS = ["video", "audio", "landmarks"]
 
 
 def concat_corpora(
@@ -30,13 +30,14 @@ def concat_corpora(
     ----------
     corpora : mapping of str to :class:`~sklearn.utils.Bunch`
         The corpora by a short name for each, such as ``{"ravdess": ..., "tess": ...}``, as
-        :func:`load_ravdess` and :func:`load_corpus` return them.
+        :func:`load_ravdess`, :func:`load_corpus`, :func:`load_table` and :func:`load_folders`
+        return them, with emotions and speakers.
     others : {"drop", "keep", "raise"}, default="drop"
         What to do with clips of emotions that some corpus lacks: leave them out, keep them, or
         refuse. Where they are kept, a model can tell such an emotion by the corpus it comes from.
     columns : {"shared", "all"}, default="shared"
         Which columns `data` has: those in which every corpus has clips, so that RAVDESS with
-        video and audio and TESS give ``audio``; or both of them, with None where there is no
+        video and audio and TESS give ``audio``; or all of them, with None where there is no
         clip.
 
     Returns
@@ -45,8 +46,8 @@ def concat_corpora(
         One row per recording, in the order given, with attributes
 
         data : pandas.DataFrame
-            Columns ``video`` and ``audio``, or one of them. A recording with a clip in none of
-            the columns is left out.
+            Columns ``video``, ``audio`` and ``landmarks``, or some of them. A recording with a
+            clip in none of the columns is left out. And ``speaker``, as in `groups`.
         target : numpy.ndarray of str of shape (n_recordings,)
             Emotion.
         groups : numpy.ndarray of str of shape (n_recordings,)
@@ -61,9 +62,10 @@ def concat_corpora(
     Raises
     ------
     ValueError
-        If a name is empty or has a slash, if no emotion or no column is shared, if emotions
-        differ and `others` is "raise", or if the same clip or the same actor of a corpus is
-        there under two names: it could then be in training and in test at once.
+        If a name is empty or has a slash, if a corpus has no emotions or no speakers, if no
+        emotion or no column is shared, if emotions differ and `others` is "raise", or if the same
+        clip or the same actor of a corpus is there under two names: it could then be in training
+        and in test at once.
 
     See Also
     --------
@@ -109,8 +111,14 @@ def concat_corpora(
     for name in corpora:
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"A corpus' name must be a text without a slash, got {name!r}.")
+        for part in ("target", "groups"):
+            if corpora[name][part] is None:
+                raise ValueError(
+                    f"Expected emotions and speakers of every clip, found {name!r} without {part}. "
+                    "Load it with them."
+                )
 
-    kept = _shared_columns(corpora) if columns == "shared" else _COLUMNS
+    kept = _shared_columns(corpora) if columns == "shared" else _known_columns(corpora)
     heard = {
         name: take_rows(corpus, corpus.data.reindex(columns=kept).notna().any(axis=1).to_numpy())
         for name, corpus in corpora.items()
@@ -138,14 +146,20 @@ def concat_corpora(
     metadata = _join([part.metadata for part in parts], list(fields))
     metadata["corpus"] = column(names)
     target_names = list(dict.fromkeys(word for part in parts for word in part.target_names))
+    speakers = [f"{name}/{actor}" for name, actor in zip(names, groups, strict=True)]
     return Bunch(
-        data=_join([part.data for part in parts], kept),
+        data=_join([part.data for part in parts], kept).assign(speaker=column(speakers)),
         target=np.concatenate([part.target for part in parts]),
-        groups=np.array([f"{name}/{actor}" for name, actor in zip(names, groups, strict=True)]),
+        groups=np.array(speakers),
         metadata=metadata[["corpus", *metadata.columns.drop("corpus")]],
         target_names=target_names,
         DESCR=_describe(corpora, heard, target_names, kept),
     )
+
+
+def _known_columns(corpora: Mapping[str, Bunch]) -> list[str]:
+    tracked = any("landmarks" in corpus.data for corpus in corpora.values())
+    return [key for key in _COLUMNS if tracked or key != "landmarks"]
 
 
 def _shared_columns(corpora: Mapping[str, Bunch]) -> list[str]:
@@ -156,8 +170,8 @@ def _shared_columns(corpora: Mapping[str, Bunch]) -> list[str]:
     shared = [key for key in _COLUMNS if all(key in keys for keys in there.values())]
     if not shared:
         raise ValueError(
-            f"Expected video or audio in all corpora, found {_listed(there)}. Pass columns='all', "
-            "or load them from folders with clips of one kind."
+            f"Expected video, audio or landmarks in all corpora, found {_listed(there)}. Pass "
+            "columns='all', or load them from folders with clips of one kind."
         )
     return shared
 
@@ -181,7 +195,7 @@ def _check_disjoint(corpora: Mapping[str, Bunch]) -> None:
 
 
 def _paths(corpus: Bunch) -> set[str]:
-    cells = (cell for name in corpus.data for cell in corpus.data[name])
+    cells = (cell for name in _COLUMNS if name in corpus.data for cell in corpus.data[name])
     return {os.fspath(cell) for cell in cells if isinstance(cell, str | os.PathLike)}
 
 

@@ -46,11 +46,12 @@ def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
         One row per recording, sorted by actor and then by the identifiers in the order of the
         file name, with attributes
 
-        data : pandas.DataFrame of shape (n_recordings, 2)
+        data : pandas.DataFrame of shape (n_recordings, 3)
             Columns ``video`` and ``audio``: absolute path, or address of a zip member as
             ``zip://01-02-03_01.mp4::/data/java-sed.zip`` (the notation of fsspec), or None. A
             clip with picture and sound is in both, unless there is a file of its sound alone:
-            that is then in ``audio``, a lossless one (wav, flac) before others.
+            that is then in ``audio``, a lossless one (wav, flac) before others. And ``speaker``,
+            the actor.
         target : numpy.ndarray of str of shape (n_recordings,)
             Emotion.
         groups : numpy.ndarray of int or str of shape (n_recordings,)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..io import MediaError
+from ..io import MediaError, local_path
 
 SOUND = {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"}
 PICTURE = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
@@ -129,13 +129,13 @@ def find_recordings(
         f"expected a folder with the archives of {naming.corpus} (such as {naming.archive}) or "
         f"its unpacked clips (such as {naming.example}), or one such archive"
     )
-    root = Path(path).expanduser().absolute()
+    root = local_root(path, expected)
     if not root.exists():
         raise FileNotFoundError(
             f"{root}: {expected}, found no such file or folder. Check the path."
         )
     if root.is_dir():
-        files = sorted(_folder_files(root))
+        files = sorted(folder_files(root))
     elif root.suffix.lower() == ".zip":
         files = sorted(_archive_files(root, ""))
     else:
@@ -175,6 +175,17 @@ def find_recordings(
     return {key: found[key] for key in sorted(found, key=lambda key: (key[actor], key))}
 
 
+def local_root(path: str | os.PathLike[str], expected: str) -> Path:
+    """Give the folder or archive that a path stands for, and refuse an address elsewhere."""
+    local = local_path(os.fspath(path))
+    if local is None or "::" in local:
+        raise MediaError(
+            f"{os.fspath(path)}: {expected}, on this machine, found an address. Fetch it first, or "
+            "list its clips in a table for load_table, which takes addresses."
+        )
+    return Path(local).expanduser().absolute()
+
+
 def make_bunch(
     naming: Naming,
     keys: Sequence[tuple[str, ...]],
@@ -204,8 +215,9 @@ def make_bunch(
         }
     )
     present = set(metadata["emotion"])
+    speaker = metadata["actor"].rename("speaker")
     return Bunch(
-        data=pd.DataFrame({"video": column(video), "audio": column(audio)}),
+        data=pd.DataFrame({"video": column(video), "audio": column(audio), "speaker": speaker}),
         target=metadata["emotion"].to_numpy(dtype=np.str_),
         groups=np.array(metadata["actor"].tolist()),
         metadata=metadata,
@@ -233,7 +245,7 @@ def take_rows(corpus: Bunch, rows: NDArray[np.bool_]) -> Bunch:
     )
 
 
-def _folder_files(root: Path) -> Iterator[File]:
+def folder_files(root: Path) -> Iterator[File]:
     # Linked folders are followed, each real one once; never up out of the folder, into a loop.
     seen = set(root.resolve().parents)
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_raise):

@@ -111,7 +111,7 @@ def load_ravdess(
             ``zip://Actor_01/x.wav::/data/Audio.zip`` (the notation of fsspec), or None where there
             is no such clip. ``video`` is the video-only clip, else the full one; ``audio`` the
             audio-only clip, else the full one. With `landmarks`, the same of their files, in a
-            column ``landmarks``.
+            column ``landmarks``. And ``speaker``, the actor.
         target : numpy.ndarray of str of shape (n_recordings,)
             Emotion.
         groups : numpy.ndarray of int of shape (n_recordings,)
@@ -195,7 +195,8 @@ def load_ravdess(
     corpus.metadata["video_modality"] = column(_modalities(video))
     corpus.metadata["audio_modality"] = column(_modalities(audio))
     if landmarks is not None:
-        corpus.data["landmarks"] = column(_find_landmarks(landmarks, list(rows), path))
+        found_landmarks = _find_landmarks(landmarks, list(rows), path)
+        corpus.data.insert(2, "landmarks", column(found_landmarks))
     return corpus
 
 

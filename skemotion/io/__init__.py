@@ -2,6 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
+from ._fragments import Segment, split_fragment
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -11,17 +12,20 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
+from ._segments import cut_sound, timed_frames
 
 __all__ = [
     "UNREADABLE",
     "Limits",
     "MediaError",
+    "Segment",
     "Source",
     "beyond_limit",
     "check_allowed",
     "check_pixels",
     "choose_output",
     "clip_name",
+    "cut_sound",
     "decoding_threads",
     "enforced",
     "fetch",
@@ -34,4 +38,6 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "split_fragment",
+    "timed_frames",
 ]

@@ -46,7 +46,8 @@ def limits(
     max_frames : int, default=100_000
         Frames of a clip, as stated by its header or decoded; 66 minutes at 25 Hz.
     max_seconds : float, default=1800
-        Duration (s) of a clip as stated by its header, or of decoded sound.
+        Duration (s) of a clip as stated by its header, or of decoded sound; for a segment of a
+        clip, its own.
     max_bytes : int, default=2**31
         Size (bytes) of what is held in memory of one clip: of a file that is read whole, as from
         an archive or an address; of its waveform; of its resized frames.

@@ -17,6 +17,7 @@ from av.stream import Disposition
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
+from ._fragments import Segment, split_fragment
 from ._limits import Limits, limits_in_force
 
 Source = str | bytes | bytearray | memoryview | os.PathLike[str]
@@ -48,7 +49,7 @@ def open_stream(
     ----------
     source : str, path-like or bytes
         A path, an address in fsspec's notation (``zip://a.wav::/data/b.zip``, ``s3://...``) or
-        the bytes of an encoded file.
+        the bytes of an encoded file. Of a segment, the whole clip is opened.
     kind : {"video", "audio"}
         The stream that is wanted.
 
@@ -64,6 +65,7 @@ def open_stream(
         limits in force.
     """
     name, limits = clip_name(source), limits_in_force()
+    source, segment = split_fragment(source)
     # Decoders look at this before they make room for a picture, whatever a header said. They count
     # a margin in; what is less than twice too large gets a clear message further down.
     most = {"max_pixels": str(2 * limits.max_pixels)}
@@ -73,7 +75,7 @@ def open_stream(
             _open(file, {**_OPTIONS, **most}, kind) as container,
         ):
             stream = _main_stream(container, kind, name)
-            _check_claims(container, stream, name, limits)
+            _check_claims(container, stream, name, limits, segment)
             if kind == "video":
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = _n_threads.get() or joblib.cpu_count()
@@ -143,16 +145,22 @@ def _main_stream(
 
 
 def _check_claims(
-    container: av.container.InputContainer, stream: Any, name: str, limits: Limits
+    container: av.container.InputContainer,
+    stream: Any,
+    name: str,
+    limits: Limits,
+    segment: Segment | None,
 ) -> None:
-    """Refuse a clip that says itself that it is beyond the limits."""
+    """Refuse a clip that says itself that it, or its segment, is beyond the limits."""
     seconds = (container.duration or 0) / av.time_base
+    if segment is not None:
+        seconds = float((segment.end or seconds) - segment.start)
     if seconds > limits.max_seconds:
         raise beyond_limit(name, "max_seconds", f"a header that claims {seconds:.0f} s")
     if stream.type == "audio":
         return
     context = stream.codec_context
-    if stream.frames > limits.max_frames:
+    if segment is None and stream.frames > limits.max_frames:
         raise beyond_limit(name, "max_frames", f"a header that claims {stream.frames} frames")
     check_pixels(context, name, limits)
 
@@ -193,7 +201,8 @@ def identity(source: Any) -> tuple[str, ...]:
     -------
     identity : tuple of str
         A file's path, size, inode and times of change; those of the archive for a member of one;
-        what the server says of a remote file; the content of bytes and arrays.
+        what the server says of a remote file; the content of bytes and arrays. The times of a
+        segment besides.
 
     Raises
     ------
@@ -204,6 +213,9 @@ def identity(source: Any) -> tuple[str, ...]:
         source = bytes(source)
     if not isinstance(source, str | os.PathLike):
         return ("content", str(joblib.hash(source, coerce_mmap=True)))
+    source, segment = split_fragment(source)
+    if segment is not None:
+        return (*identity(source), *map(str, segment))
     path = os.fspath(source)
     member, _, place = path.rpartition("::")
     file = local_path(place)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..base import is_missing
 from ..datasets import SCHEMES
-from ..io import clip_name, identity
+from ..io import clip_name, identity, split_fragment
 from ._copies import content_keys
 from ._leaks import Leak, LeakageWarning, SplitAudit
 
@@ -102,7 +102,8 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     Notes
     -----
     Files are compared by size, then by checksum and then by content; remote files are compared by
-    address only.
+    address only. Segments of a file count as different clips from the file and from each other,
+    even if they overlap.
 
     Examples
     --------
@@ -298,6 +299,7 @@ def _recording_keys(table: dict[str, NDArray[Any]], n_rows: int) -> _Keys:
 
 def _named(address: str) -> Iterator[tuple[Hashable, ...]]:
     """Read the recording from a file name, where it follows the scheme of a corpus."""
+    address, _ = split_fragment(address)
     stem = PurePath(address.split("::")[0]).stem
     for naming in _SCHEMES:
         codes = naming.parse(stem)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..io import UNREADABLE, fetch
+from ..io import UNREADABLE, fetch, split_fragment
 
 
 class _File(NamedTuple):
@@ -23,6 +23,7 @@ class _File(NamedTuple):
     size: int
     changed: int  # ns, of the file or archive
     checksum: int | None  # CRC-32, which an archive keeps
+    times: str = ""  # of a segment
 
     @property
     def place(self) -> str:
@@ -52,11 +53,13 @@ def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     for address in dict.fromkeys(addresses):
         try:
             files[address] = _find(address)
-            keys[address] = files[address].place
+            keys[address] = files[address].place + files[address].times
         except UNREADABLE:
             keys[address] = address
             unread.append(address)
-    traits: list[Callable[[_File], Hashable]] = [lambda file: file.size, _checksum, _digest]
+    traits: list[Callable[[_File], Hashable]] = [
+        lambda file: (file.times, file.size), _checksum, _digest
+    ]  # fmt: skip
     groups = [list(files)]
     for trait in traits:
         parts = defaultdict(list)
@@ -73,17 +76,19 @@ def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _find(address: str) -> _File:
-    inner, _, outer = address.rpartition("::")
+    whole, segment = split_fragment(address)
+    times = "" if segment is None else f"#t={segment.start},{segment.end}"
+    inner, _, outer = whole.rpartition("::")
     outer = outer.removeprefix("file://")
     if "://" in outer or "::" in inner:
         raise ValueError(f"{address}: not on this machine.")
     path = os.path.realpath(outer)
     status = Path(path).stat()
     if not inner:
-        return _File(path, "", status.st_size, status.st_mtime_ns, None)
+        return _File(path, "", status.st_size, status.st_mtime_ns, None, times)
     member = inner.removeprefix("zip://")
     size, checksum = _members(path, status.st_size, status.st_mtime_ns)[member]
-    return _File(path, member, size, status.st_mtime_ns, checksum)
+    return _File(path, member, size, status.st_mtime_ns, checksum, times)
 
 
 # Splits of one corpus are audited one after the other: what did not change is read once.

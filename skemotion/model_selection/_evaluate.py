@@ -78,8 +78,8 @@ def evaluate(
     Under ``"speaker-independent"``, speakers are divided into folds (leave-one-speaker-out up to 12
     speakers, else 12 folds), and each fold is tested by a model that was not trained on its
     speakers. Under ``"speaker-dependent"``, a model is trained on two thirds of the clips of each
-    speaker and tested on the rest, in five random splits. Only the first shows what to expect for new
-    people.
+    speaker and tested on the rest, in five random splits. Only the first shows what to expect for
+    new people.
 
     Parameters
     ----------

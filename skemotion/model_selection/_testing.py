@@ -59,12 +59,18 @@ class Found(NamedTuple):
 def run_splits(
     model: BaseEstimator, data: Data, splits: Splits, scorer: Any, n_jobs: int | None
 ) -> list[Found]:
-    opens_clips = any(isinstance(part, ClipPipeline) for part in model_parts(model))
-    alone = splits[:1] if opens_clips else []
+    model = clone(model)
+    pipelines = [
+        part for part in model_parts(model, skip_frozen=True) if isinstance(part, ClipPipeline)
+    ]
+    alone = splits[:1] if pipelines else []
     # Threads share the descriptors, which may be gigabytes. BLAS gets one within each, whatever
     # their number: several add in another order, and figures would depend on n_jobs.
     with threadpool_limits(1, user_api="blas"):
         found = [_run_split(model, data, scorer, *split) for split in alone]
+        # From here on there is nothing to wait for but what learns.
+        for pipeline in pipelines:
+            pipeline.verbose = False
         found += Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(_run_split)(model, data, scorer, train, test)
             for train, test in splits[len(alone) :]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 import av
@@ -18,6 +20,8 @@ from ..io import (
     clip_name,
     limits_in_force,
     open_stream,
+    split_fragment,
+    timed_frames,
 )
 from ._luma import luma
 from ._resampling import blend, shrink
@@ -30,13 +34,14 @@ def decode_clip(
     size: tuple[int, int] | None = None,
     color: str = "gray",
     stride: int | None = None,
+    fps: float | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one clip into a number of small frames; see `VideoLoader`.
 
     Parameters
     ----------
     source : str, path-like or bytes
-        Path, address or encoded file.
+        Path, address or encoded file; a segment as ``clip.mp4#t=10,12.5``.
     n_frames : int, default=50
         Frames in the result.
     scale : float, default=1/3
@@ -47,6 +52,8 @@ def decode_clip(
         Luma, or red, green and blue.
     stride : int, default=None
         Keep every stride-th frame, instead of `n_frames`.
+    fps : float, default=None
+        Keep the frame nearest to each multiple of ``1 / fps`` seconds, instead of `n_frames`.
 
     Returns
     -------
@@ -57,9 +64,11 @@ def decode_clip(
     MediaError
         If the clip is missing, damaged or without a picture.
     """
+    shrunk = _Shrunk(clip_name(source), scale, size, color)
+    if fps is not None:
+        return np.stack(_decode_by_time(source, Fraction(fps), shrunk))
     if stride is not None:
-        n_found, kept = _decode(source, lambda i: i % stride == 0, scale, size, color)
-        _refuse_none(source, n_found)
+        _, kept = _decode(source, lambda i: i % stride == 0, shrunk)
         return np.stack(list(kept.values()))
     # Which frames are needed depends on how many there are, which a header may leave out or get
     # wrong. Its word is taken first; where decoding finds another number, a second run has the
@@ -68,8 +77,7 @@ def decode_clip(
     while True:
         n_expected = n_found
         wanted = {int(i) for row in _neighbours(n_expected, n_frames)[:2] for i in row}
-        n_found, kept = _decode(source, wanted.__contains__, scale, size, color)
-        _refuse_none(source, n_found)
+        n_found, kept = _decode(source, wanted.__contains__, shrunk)
         if n_found == n_expected:
             return _interpolate(kept.__getitem__, n_found, n_frames)
 
@@ -110,49 +118,106 @@ def interpolate(values: NDArray[Any], n_frames: int) -> NDArray[Any]:
     return _interpolate(values.__getitem__, len(values), n_frames)
 
 
+class _Shrunk:
+    """Small pictures of a clip's frames, which are of one size and within the limits."""
+
+    def __init__(self, name: str, scale: float, size: tuple[int, int] | None, color: str) -> None:
+        self._name, self._asked = name, (scale, size, color)
+        self._shape: tuple[int, ...] | None = None
+        self._orientation: Orientation | None = None
+
+    def __call__(self, frame: av.VideoFrame, n_frames: int) -> NDArray[np.uint8]:
+        limits = limits_in_force()
+        check_pixels(frame, self._name, limits)
+        # Asked of every frame, it would take a quarter of the time that decoding does.
+        if self._orientation is None:
+            self._orientation = Orientation.of(frame)
+        picture = _small_picture(frame, self._orientation, *self._asked)
+        if self._shape not in (None, picture.shape):
+            raise MediaError(
+                f"{self._name}: expected frames of one size, found {self._shape[:2]} and then "
+                f"{picture.shape[:2]}, shrunk. Give VideoLoader a size=(height, width)."
+            )
+        self._shape = picture.shape
+        if n_frames * picture.nbytes > limits.max_bytes:
+            raise beyond_limit(self._name, "max_bytes", f"{n_frames} frames that take more")
+        return picture
+
+
 def _decode(
-    source: Source,
-    is_wanted: Callable[[int], bool],
-    scale: float,
-    size: tuple[int, int] | None,
-    color: str,
+    source: Source, is_wanted: Callable[[int], bool], shrunk: _Shrunk
 ) -> tuple[int, dict[int, NDArray[np.uint8]]]:
     """Count the frames of a clip, and give small pictures of some of them."""
     kept: dict[int, NDArray[np.uint8]] = {}
-    n_found, shape, orientation = 0, None, None
-    limits, name = limits_in_force(), clip_name(source)
+    n_found = 0
     with open_stream(source, "video") as (container, stream):
-        for frame in container.decode(stream):
-            if n_found == limits.max_frames:
-                raise beyond_limit(name, "max_frames", "more frames")
+        for _, frame in _frames(source, container, stream):
             if is_wanted(n_found):
-                check_pixels(frame, name, limits)
-                # Asked of every frame, it would take a quarter of the time that decoding does.
-                if orientation is None:
-                    orientation = Orientation.of(frame)
-                picture = _small_picture(frame, orientation, scale, size, color)
-                if shape not in (None, picture.shape):
-                    raise MediaError(
-                        f"{name}: expected frames of one size, found {shape[:2]} and then "
-                        f"{picture.shape[:2]}, shrunk. Give VideoLoader a size=(height, width)."
-                    )
-                kept[n_found], shape = picture, picture.shape
-                if len(kept) * picture.nbytes > limits.max_bytes:
-                    raise beyond_limit(name, "max_bytes", f"{len(kept)} frames that take more")
+                kept[n_found] = shrunk(frame, len(kept) + 1)
             n_found += 1
     return n_found, kept
 
 
-def _refuse_none(source: Source, n_found: int) -> None:
+def _decode_by_time(source: Source, fps: Fraction, shrunk: _Shrunk) -> list[NDArray[np.uint8]]:
+    """Give small pictures of the frames nearest to the times 0, 1 / fps, 2 / fps and so on."""
+    kept: list[NDArray[np.uint8]] = []
+    most = limits_in_force().max_frames
+    with open_stream(source, "video") as (container, stream):
+        frames = _frames(source, container, stream)
+        for frame, n_times in _nearest(frames, fps, _length(source), stream.average_rate):
+            if len(kept) + n_times > most:
+                raise beyond_limit(clip_name(source), "max_frames", "more frames at this fps")
+            if n_times:
+                kept += [shrunk(frame, len(kept) + n_times)] * n_times
+    return kept
+
+
+def _length(source: Source) -> Fraction | None:
+    _, segment = split_fragment(source)
+    return None if segment is None or segment.end is None else segment.end - segment.start
+
+
+def _nearest(
+    frames: Iterator[tuple[Fraction, Any]],
+    fps: Fraction,
+    length: Fraction | None,
+    rate: Fraction | None,
+) -> Iterator[tuple[Any, int]]:
+    """For each frame, count of which multiples of 1 / fps, before the clip's end, it is nearest."""
+    shown, frame = next(frames)
+    gap, n_before = 1 / (rate or Fraction(25)), 0
+    for time, following in frames:
+        n_times = max(floor((shown + time) / 2 * fps) + 1, n_before)
+        yield frame, n_times - n_before
+        gap, shown, frame, n_before = time - shown, time, following, n_times
+    end = shown + gap if length is None else min(shown + gap, length)
+    yield frame, max(ceil(end * fps) - n_before, 0 if n_before else 1)
+
+
+def _frames(
+    source: Source, container: Any, stream: Any
+) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """Decode a clip's frames with their times, and refuse too many of them, and none."""
+    limits, name, n_found = limits_in_force(), clip_name(source), 0
+    for time, frame in timed_frames(source, container, stream):
+        if n_found == limits.max_frames:
+            raise beyond_limit(name, "max_frames", "more frames")
+        yield time, frame
+        n_found += 1
     if n_found == 0:
         raise MediaError(
-            f"{clip_name(source)}: expected a picture, found a video stream without a single "
-            "frame that can be decoded. Make or download the file again."
+            f"{name}: expected a picture, found a video stream without a single frame that can be "
+            "decoded. Make or download the file again."
         )
 
 
 def _count_frames(source: Source) -> int:
+    _, segment = split_fragment(source)
     with open_stream(source, "video") as (container, stream):
+        if segment is not None:
+            rate, length = stream.average_rate or 25, (container.duration or 0) / av.time_base
+            end = length if segment.end is None else segment.end
+            return max(ceil(end * rate) - ceil(segment.start * rate), 1)
         if stream.frames:
             return int(stream.frames)
         n_packets, most = 0, limits_in_force().max_frames

@@ -16,6 +16,7 @@ from ..io import (
     clip_name,
     limits_in_force,
     open_stream,
+    timed_frames,
 )
 from ._decoding import Orientation
 
@@ -37,7 +38,7 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
     Parameters
     ----------
     source : str, path-like or bytes
-        Path, address or encoded file.
+        Path, address or encoded file; a segment as ``clip.mp4#t=10,12.5``.
     fps : float, default=None
         Frames per second to give at most, evenly; the others are decoded and passed over. None
         gives all.
@@ -56,16 +57,16 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
     orientation, start, last, number, n_given = None, 0.0, 0.0, -1, 0
     with open_stream(source, "video") as (container, stream):
         step = 1 / float(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
-        for number, frame in enumerate(container.decode(stream)):
+        for number, (time, frame) in enumerate(timed_frames(source, container, stream)):
             if number == limits.max_frames:
                 raise beyond_limit(name, "max_frames", "more frames")
             if number == 0:
-                start = last = frame.time or 0.0
-            # Without a time of its own, or with one that goes back, a frame comes a step later.
-            elif frame.time is None or frame.time <= last:
+                start = last = float(time)
+            # With a time that goes back, a frame comes a step later.
+            elif time <= last:
                 last += step
             else:
-                last = frame.time
+                last = float(time)
             # Half a step early is near enough: of 29.97 frames a second, 30 are all.
             elapsed = last - start + step / 2
             if fps is not None and elapsed < n_given / fps:

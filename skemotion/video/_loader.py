@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer, check_cell, is_sound
-from ..io import MediaError
+from ..io import MediaError, clip_name
 from ._decoding import decode_clip, interpolate, shrink_clip
 
 
@@ -36,6 +36,10 @@ class VideoLoader(ClipTransformer):
     stride : int, default=None
         Keep every `stride`-th frame as it is, from the first on, in place of `n_frames`. Clips in
         files then come as a column of arrays, each as long as its clip is.
+    fps : float, default=None
+        Keep `fps` frames per second of a clip, whatever its own rate, constant or not: those that
+        are nearest to 0, ``1 / fps``, ``2 / fps`` seconds and so on, in place of `n_frames`. Clips
+        come as a column of arrays. Arrays in memory have no times and are refused.
 
     Attributes
     ----------
@@ -55,9 +59,14 @@ class VideoLoader(ClipTransformer):
     Notes
     -----
     Pictures are turned upright where a camera wrote how it was held; pixels that are not square
-    are left as they are stored. Frames are counted, also where their rate varies. Of several video
-    streams the first that is marked as default is taken, or else the first; cover pictures are
-    none.
+    are left as they are stored. `n_frames` and `stride` count frames, also where their rate varies.
+    Of several video streams the first that is marked as default is taken, or else the first; cover
+    pictures are none.
+
+    A segment is ``clip.mp4#t=10,12.5``, with times in seconds after the first frame (W3C Media
+    Fragments): it has the frames that are shown from 10 s on, before 12.5 s, and only what is near
+    is decoded where the container allows it. Times outside the clip are refused, but for an end
+    up to half a second after the clip's.
 
     Examples
     --------
@@ -76,6 +85,7 @@ class VideoLoader(ClipTransformer):
         "size": [tuple, list, None],
         "color": [StrOptions({"gray", "rgb"})],
         "stride": [Interval(Integral, 1, None, closed="left"), None],
+        "fps": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -85,17 +95,19 @@ class VideoLoader(ClipTransformer):
         size: tuple[int, int] | None = None,
         color: str = "gray",
         stride: int | None = None,
+        fps: float | None = None,
     ) -> None:
         self.n_frames = n_frames
         self.scale = scale
         self.size = size
         self.color = color
         self.stride = stride
+        self.fps = fps
 
     @property
     def ragged(self) -> bool:  # type: ignore[override]
         """Whether clips keep lengths of their own."""
-        return self.stride is not None
+        return self.stride is not None or self.fps is not None
 
     def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Load one clip.
@@ -122,7 +134,12 @@ class VideoLoader(ClipTransformer):
                 raise MediaError(
                     f"expected a picture, found sound at {clip[0]} Hz. Pass it in the audio column."
                 )
-            return decode_clip(clip, *asked)
+            return decode_clip(clip, *asked, self.fps)
+        if self.fps is not None:
+            raise MediaError(
+                f"{clip_name(clip)}: expected a clip with times, as fps={self.fps:g} needs, found "
+                "frames in memory. Pass files, or VideoLoader(stride=...)."
+            )
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
             clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
@@ -142,12 +159,16 @@ class VideoLoader(ClipTransformer):
         return row
 
     def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
-        if clip.ndim > 1:
+        if clip.ndim > 1 or self.fps is not None:
             return super()._run_array(clip, row)
         return interpolate(clip, self.n_frames) if self.stride is None else clip[:: self.stride]
 
     def check_parameters(self) -> None:
-        """Refuse a size that is not two positive whole numbers."""
+        """Refuse a size that is not two positive whole numbers, and two ways to choose frames."""
+        if self.stride is not None and self.fps is not None:
+            raise ValueError(
+                f"Give stride or fps, not both: got stride={self.stride}, fps={self.fps:g}."
+            )
         if self.size is not None and (
             len(self.size) != 2
             or not all(isinstance(n, int | np.integer) and n > 0 for n in self.size)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli, datasets, load_model, model_selection, read_model_info
+from skemotion import cli, datasets, load_model, model_selection, pipeline, read_model_info
 from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
@@ -227,6 +227,46 @@ def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
         assert set(table["clip"]) <= set(map(str, corpus.rglob("*.*"))) or modality == "both"
 
 
+def test_own_clips_give_the_figures_of_the_corpus_under_its_names(corpus, run, tmp_path):
+    known = datasets.load_ravdess(corpus)
+    rows = np.random.default_rng(0).permutation(len(known.data))
+    names = [f"x{row}.wav" for row in range(len(rows))]
+    # In the corpus' order, which decides what seeds draw, but under other names.
+    for name, clip, emotion, actor in zip(
+        [names[row] for row in rows], known.data["audio"], known.target, known.groups, strict=True
+    ):
+        shutil.copy(clip, tmp_path / name)
+        folder = tmp_path / "folders" / emotion / f"actor{actor}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, folder / name)
+    table = tmp_path / "mine.csv"
+    pd.DataFrame(
+        {"clip": [names[row] for row in rows], "mood": known.target, "who": known.groups}
+    ).rename(columns={"clip": "file"}).to_csv(table, index=False)
+    options = ("--modality", "audio", "--protocol", "speaker-independent", "--jobs", "1")
+    expected = run("evaluate", corpus, *options)
+    got = run("evaluate", table, "--label", "mood", "--groups", "who", *options)
+    assert expected[0] == got[0] == 0
+    # But the seconds it took, and the sentences, which names tell.
+    figures = [
+        [line for line in out[:-1] if line and "  note: The same" not in line]
+        for _, out, _ in (expected, got)
+    ]
+    assert figures[0] == figures[1]
+    folders = ("--naming", "folders", "--groups", r"actor\d+")
+    status, out, _ = run("evaluate", tmp_path / "folders", *folders, *options)
+    assert status == 0
+    assert out[0] == expected[1][0]
+    assert_fails(run("evaluate", table, *options), "mine.csv", "column 'emotion'", "mood, who")
+    assert_fails(run("evaluate", table, "--label", "mood", *options), "who speaks", "--groups")
+    status, _, _ = run(
+        "train", table, "--label", "mood", "--groups", "who", "--modality", "audio", "--jobs", "1",
+        "-o", tmp_path / "m.skops",
+    )  # fmt: skip
+    assert status == 0
+    assert read_model_info(tmp_path / "m.skops")["training"]["corpus"] == "table"
+
+
 @pytest.mark.parametrize("protocol", _options.PROTOCOLS)
 def test_evaluate_prints_one_protocol_when_told(corpus, run, protocol):
     command = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--protocol", protocol)
@@ -385,6 +425,13 @@ def test_help_waits_for_nothing(words):
 def test_choices_are_those_of_the_library():
     assert datasets.NAMINGS == _options.NAMINGS
     assert model_selection.PROTOCOLS == _options.PROTOCOLS
+    for recipe in _options.RECIPES:
+        pipeline.make_emotion_pipeline("audio", recipe=recipe)
+    with pytest.raises(
+        ValueError, match=f"'recipe' .* among .*{'|'.join(_options.RECIPES)}"
+    ) as caught:
+        pipeline.make_emotion_pipeline(recipe="")
+    assert str(caught.value).partition(". Got")[0].count("'") == 2 + 2 * len(_options.RECIPES)
 
 
 def test_help_and_version(capsys):

@@ -49,7 +49,8 @@ def java(tmp_path):
 
 def test_shared_emotions_and_columns(ravdess, tess):
     corpus = concat_corpora({"ravdess": ravdess, "tess": tess})
-    assert corpus.data.columns.tolist() == ["audio"]
+    assert corpus.data.columns.tolist() == ["audio", "speaker"]
+    assert corpus.data["speaker"].tolist() == corpus.groups.tolist()
     rows = np.isin(ravdess.target, ["happy", "angry"])
     audio = [*ravdess.data["audio"][rows], *tess.data["audio"][:4]]
     assert corpus.data["audio"].tolist() == audio
@@ -95,7 +96,7 @@ def test_others(ravdess, tess):
 
 def test_all_columns(ravdess, tess):
     corpus = concat_corpora({"tess": tess, "ravdess": ravdess}, columns="all")
-    assert corpus.data.columns.tolist() == ["video", "audio"]
+    assert corpus.data.columns.tolist() == ["video", "audio", "speaker"]
     assert corpus.data["video"].tolist()[:4] == [None] * 4
     assert corpus.data["video"][4:].notna().all()
     assert corpus.target_names == ["happy", "angry"]
@@ -106,7 +107,7 @@ def test_all_columns(ravdess, tess):
 
 def test_both_columns_where_all_have_both(ravdess, java):
     corpus = concat_corpora({"ravdess": ravdess, "java": java})
-    assert corpus.data.columns.tolist() == ["video", "audio"]
+    assert corpus.data.columns.tolist() == ["video", "audio", "speaker"]
     assert corpus.metadata["sentence"].tolist() == [None] * 4 + [1] * 3
     assert len(set(corpus.groups)) == 4  # actors 1 and 2 of each
     assert corpus.metadata["actor"].dtype.kind == "i"

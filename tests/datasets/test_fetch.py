@@ -183,12 +183,12 @@ def test_landmarks_come_from_a_record_of_their_own(zenodo, fetch, tmp_path, no_n
     corpus = fetch(modality, actors=[3, 7], landmarks=True)
     assert zenodo.asked[-1] == (LANDMARKS, None)
     assert (tmp_path / "ravdess" / "landmarks" / LANDMARKS).read_bytes() == TRACKED
-    assert list(corpus.data) == ["video", "audio", "landmarks"]
+    assert list(corpus.data) == ["video", "audio", "landmarks", "speaker"]
     (first, second) = LandmarkLoader().transform(corpus.data["landmarks"])
     assert first.tolist() == second.tolist() == [[[2, 3]]]
     no_network()
     pd.testing.assert_frame_equal(fetch(modality, actors=[3, 7], landmarks=True).data, corpus.data)
-    assert list(fetch(modality, actors=[3, 7]).data) == ["video", "audio"]
+    assert list(fetch(modality, actors=[3, 7]).data) == ["video", "audio", "speaker"]
 
 
 def test_what_is_there_of_other_calls_makes_no_difference(zenodo, fetch, no_network):

@@ -34,7 +34,9 @@ def pack(path, *names):
 
 def test_real_archive(shared_data):
     corpus = load_ravdess(shared_data / "ravdess")
-    assert corpus.data.shape == (720, 2)
+    assert list(corpus.data) == ["video", "audio", "speaker"]
+    assert len(corpus.data) == 720
+    assert corpus.data["speaker"].tolist() == corpus.groups.tolist()
     assert corpus.data["video"].isna().all()
     assert corpus.target_names == EMOTIONS
     assert Counter(corpus.target) == dict.fromkeys(EMOTIONS, 96) | {"neutral": 48}
@@ -51,7 +53,7 @@ def test_real_archive(shared_data):
 def test_real_landmarks(shared_data):
     archive = shared_data / "ravdess-landmarks" / "FacialTracking_Actors_01-12.zip"
     corpus = load_ravdess(shared_data / "ravdess", landmarks=archive)
-    assert list(corpus.data) == ["video", "audio", "landmarks"]
+    assert list(corpus.data) == ["video", "audio", "landmarks", "speaker"]
     for audio, landmarks in corpus.data[["audio", "landmarks"]].to_numpy():
         name = Path(audio.split("::")[0]).stem
         assert landmarks == f"zip://Actor_{name[-2:]}/02{name[2:]}.csv::{archive}"
@@ -70,7 +72,7 @@ def test_landmarks_are_matched_by_recording(tmp_path):
         str(tracked / "Actor_05" / f"{names[2]}.csv"),
         None,
     ]
-    assert list(load_ravdess(clips).data) == ["video", "audio"]
+    assert list(load_ravdess(clips).data) == ["video", "audio", "speaker"]
 
 
 def test_landmarks_of_no_recording(tmp_path):
@@ -102,6 +104,7 @@ def test_every_identifier_in_words(tmp_path):
     assert corpus.data.iloc[0].to_dict() == {
         "video": str(tmp_path / "02-01-08-02-02-01-16.mp4"),
         "audio": str(tmp_path / "03-01-08-02-02-01-16.wav"),
+        "speaker": 16,
     }
     assert corpus.target.tolist() == ["surprised"]
     assert corpus.target.dtype.kind == "U"
@@ -135,7 +138,7 @@ def test_pairing(tmp_path, there, video, audio):
     touch(tmp_path, *map(name, there))
     corpus = load_ravdess(tmp_path)
     assert len(corpus.data) == 1
-    found = [path and Path(path).name for path in corpus.data.iloc[0]]
+    found = [path and Path(path).name for path in corpus.data[["video", "audio"]].iloc[0]]
     assert found == [name(video), name(audio)]
     modality = {"01": "full", "02": "video-only", "03": "audio-only"}
     words = corpus.metadata[["video_modality", "audio_modality"]].iloc[0].tolist()
@@ -168,7 +171,7 @@ def test_mixed_zipped_and_unzipped(tmp_path):
         str(tmp_path / "deep/er/Actor_01/03-01-03-01-01-01-01.wav"),
         str(tmp_path / "Actor_02/03-01-02-01-01-01-02.wav"),
     ]
-    assert corpus.data.dtypes.tolist() == [object, object]
+    assert corpus.data.dtypes.tolist() == [object, object, np.int64]
     assert corpus.data.index.equals(corpus.metadata.index)
     with fsspec.open(corpus.data["video"][0]) as file:
         assert file.read() == b"Actor_01/01-01-01-01-01-01-01.mp4"
@@ -267,7 +270,7 @@ def test_order_and_rows_do_not_depend_on_the_file_system(tmp_path_factory, names
             stem is None or (stem[-2:], *stem.split("-")[1:6]) == key
             for stem, key in zip(stems, expected, strict=True)
         )
-    assert not first.data.isna().all(axis="columns").any()
+    assert not first.data[["video", "audio"]].isna().all(axis="columns").any()
 
 
 def test_names_that_do_not_parse_warn_once(tmp_path):

@@ -341,3 +341,16 @@ def test_on_real_java_sed(shared_data):
     metadata = corpus.data.join(corpus.metadata)
     for train, test in GroupKFold(3).split(metadata, groups=corpus.groups):
         assert set(found(quiet(metadata, train, test))) == {"sentence"}
+
+
+def test_segments_of_a_file_are_other_clips(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"the same")
+    times = ["a.wav#t=1,2", "a.wav#t=2,3", "a.wav", "b.wav#t=npt:1.0,2", "b.wav#t=2"]
+    keys, unread = content_keys([str(tmp_path / clip) for clip in times])
+    assert not unread
+    first, *others, copy, last = keys.values()
+    assert copy == first
+    assert len({first, *others, last}) == 4
+    audit = quiet(pd.DataFrame({"audio": ["03-01-05-01-01-01-11.wav#t=1.5"] * 2}), [0], [1])
+    assert "recording" in found(audit)

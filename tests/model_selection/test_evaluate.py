@@ -375,3 +375,14 @@ def test_a_fusion_leaves_out_clips_that_no_branch_can_use():
 
 def _parity(X):
     return X % 2
+
+
+def test_progress_is_shown_while_clips_are_opened(capsys):
+    clips = [str(number).encode() for number in range(18)]
+    _, y, groups = rows(3, 6)
+    stages = ClipPipeline([("number", Numbers())], verbose=True)
+    evaluate(make_pipeline(stages, KNeighborsClassifier(1)), clips, y, groups)
+    shown = capsys.readouterr().err
+    assert "12/12" in shown
+    # In the first split: training clips; test clips, for labels and for probabilities.
+    assert shown.count("100%") == 3

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 
 from skemotion.datasets import make_ravdess
 from skemotion.pipeline import ClipPipeline
-from skemotion.pipeline._cache import step_identity
+from skemotion.pipeline._step_identity import step_identity
 from skemotion.video import HOG3D, FaceCrop, VideoLoader
 from skemotion.video._face_track import (
     FaceTrack,

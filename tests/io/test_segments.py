@@ -1,0 +1,225 @@
+"""A segment is the same slice of the clip as when everything is decoded."""
+
+import zipfile
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+import skemotion
+from skemotion import MediaError
+from skemotion.audio import AudioLoader
+from skemotion.io import cut_sound, open_stream, timed_frames
+from skemotion.video import VideoLoader
+
+N_FRAMES, RATE, SECONDS = 200, 44100, 8
+H264 = {"g": "24", "bf": "3", "b_strategy": "0"}
+# Each with long or short groups of pictures, frames that are stored in another order than shown,
+# times in samples, in milliseconds or missing.
+CLIPS = {
+    "long.mp4": ("libx264", H264 | {"g": "250"}, "aac"),
+    "open.mp4": ("libx264", H264 | {"x264-params": "open-gop=1:scenecut=0"}, "libmp3lame"),
+    "refresh.mp4": ("libx264", {"g": "24", "x264-params": "intra-refresh=1"}, None),
+    "a.mov": ("mpeg4", {"g": "12", "bf": "2"}, "pcm_s16le"),
+    "a.mkv": ("libx264", H264, "flac"),
+    "b.mkv": ("ffv1", {}, "pcm_s16le"),
+    "a.webm": ("libvpx", {"g": "30", "deadline": "realtime", "cpu-used": "8"}, "libopus"),
+    "a.avi": ("mpeg4", {"g": "24"}, "pcm_s16le"),
+    "b.avi": ("libx264", H264, "libmp3lame"),
+    "a.mpg": ("mpeg1video", {"g": "12", "bf": "2"}, "mp2"),
+    "a.ts": ("libx264", H264, "mp2"),
+    "a.flv": ("libx264", H264, "libmp3lame"),
+    "a.wav": (None, {}, "pcm_s16le"),
+    "a.flac": (None, {}, "flac"),
+    "a.mp3": (None, {}, "libmp3lame"),
+    "a.m4a": (None, {}, "aac"),
+    "a.ogg": (None, {}, "vorbis"),
+    "b.ogg": (None, {}, "flac"),
+    "c.ogg": (None, {}, "libopus"),
+}
+FORMATS = {"mkv": "matroska", "mpg": "mpeg", "ts": "mpegts", "m4a": "ipod"}
+SEGMENTS = ["0.1,0.5", "0.96,1", "2.04,2.24", "3.9137,6.1", ",0.3", "7.5,7.9", "7.7", "0.7"]
+
+
+def write(path, video=None, options=(), audio=None, times=None):
+    """Write a clip of 8 s; `times` of the pictures in ms, or 25 of them a second."""
+    suffix = path.suffix[1:]
+    with av.open(str(path), "w", format=FORMATS.get(suffix, suffix)) as output:
+        if video:
+            pictures = output.add_stream(video, rate=25, options=dict(options))
+            pictures.height, pictures.width, pictures.pix_fmt = 32, 48, "yuv420p"
+            pictures.codec_context.time_base = Fraction(1, 1000 if times else 25)
+        if audio:
+            rate = 48000 if audio == "libopus" else RATE
+            exact = {"aac": {"aac_pns": "0"}, "vorbis": {"strict": "experimental"}}
+            layout = "stereo" if audio == "vorbis" else "mono"
+            sound = output.add_stream(audio, rate, options=exact.get(audio, {}), layout=layout)
+        y, x = np.mgrid[:32, :48]
+        for i in range(N_FRAMES if video else 0):
+            picture = 128 + 60 * np.sin(x / 5 + i / 7) + 40 * np.cos(y / 4 - i / 11)
+            picture[:8] = i * 37 % 256
+            frame = av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="gray")
+            frame.pts = times[i] if times else i
+            frame.time_base = pictures.codec_context.time_base
+            output.mux(pictures.encode(frame))
+        if video:
+            output.mux(pictures.encode())
+        if audio:
+            t = np.arange(SECONDS * rate) / rate
+            wave = (0.3 * np.sin(2 * np.pi * (200 + 60 * t) * t)).astype(np.float32)
+            wave = np.stack([wave] * (2 if layout == "stereo" else 1))
+            frame = av.AudioFrame.from_ndarray(wave, "fltp", layout)
+            frame.sample_rate, frame.pts = rate, 0
+            size = sound.codec_context.frame_size or 1024
+            parts = av.AudioResampler(sound.format, layout, rate, frame_size=size)
+            for part in [*parts.resample(frame), *parts.resample(None)]:
+                output.mux(sound.encode(part))
+            output.mux(sound.encode())
+    return path
+
+
+def pictures_of(source):
+    with open_stream(source, "video") as (container, stream):
+        found = timed_frames(source, container, stream)
+        return [(time, frame.to_ndarray(format="gray")) for time, frame in found]
+
+
+def sound_of(source):
+    blocks, to_float = [], av.AudioResampler(format="flt")
+    with open_stream(source, "audio") as (container, stream):
+        for frame, part in cut_sound(source, container, stream):
+            (block,) = to_float.resample(frame)
+            blocks.append(block.to_ndarray().reshape(frame.samples, -1)[part])
+            rate = frame.sample_rate
+    return np.concatenate(blocks), rate
+
+
+def bounds(times):
+    start, _, end = times.partition(",")
+    return Fraction(start or 0), Fraction(end) if end else None
+
+
+def assert_cut(path, segments, tolerance=0, kinds=("video", "audio")):
+    everything = {}
+    if "video" in kinds:
+        everything["video"] = pictures_of(path)
+    if "audio" in kinds:
+        everything["audio"], rate = sound_of(path)
+    for times in segments:
+        start, end = bounds(times)
+        segment = f"{path}#t={times}"
+        if "video" in kinds:
+            expected = [
+                (time - start, picture)
+                for time, picture in everything["video"]
+                if start <= time and (end is None or time < end)
+            ]
+            got = pictures_of(segment)
+            assert [time for time, _ in got] == [time for time, _ in expected], segment
+            for (_, one), (_, other) in zip(got, expected, strict=True):
+                np.testing.assert_array_equal(one, other, err_msg=segment)
+        if "audio" in kinds:
+            last = None if end is None else round(end * rate)
+            expected = everything["audio"][round(start * rate) : last]
+            got, _ = sound_of(segment)
+            np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance, err_msg=segment)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_segments_of_every_container(tmp_path, name):
+    video, options, audio = CLIPS[name]
+    path = write(tmp_path / name, video, options, audio)
+    kinds = [kind for kind, codec in (("video", video), ("audio", audio)) if codec]
+    # Opus remembers, faintly, more than is decoded before.
+    assert_cut(path, SEGMENTS, tolerance=1e-5 if audio == "libopus" else 1e-7, kinds=kinds)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
+def test_variable_frame_rates(tmp_path, name):
+    gaps = np.random.default_rng(0).integers(10, 90, N_FRAMES)
+    times = (500 + np.cumsum(gaps)).tolist()
+    codec = ("flv", {"g": "24"}) if name == "a.flv" else ("libx264", H264)
+    path = write(tmp_path / name, *codec, times=times)
+    assert_cut(path, SEGMENTS, kinds=["video"])
+    shown = np.array([float(time) for time, _ in pictures_of(path)])
+    np.testing.assert_allclose(shown, (np.array(times) - times[0]) / 1000, atol=1e-6)
+
+
+def test_real_clips(shared_data):
+    for name in ("1001_DFA_ANG_XX.flv", "face_noface.mov", "bbaf2n.mpg", "sample1.mov"):
+        kinds = ["audio"] if name == "sample1.mov" else ["video", "audio"]
+        assert_cut(shared_data / "clips" / name, ["0.1,0.5", "1.3,1.8", "1.6"], 1e-7, kinds)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("clips") / "a.mp4", "libx264", H264, "libmp3lame")
+
+
+class Counted:
+    """A container that counts the packets read after seeking."""
+
+    def __init__(self, container):
+        self.n_read, self._container = 0, container
+        self.format, self.decode, self.seek = container.format, container.decode, container.seek
+
+    def demux(self, stream):
+        for packet in self._container.demux(stream):
+            self.n_read += 1
+            yield packet
+
+
+@pytest.mark.parametrize(("kind", "n_expected"), [("video", 60), ("audio", 40)])
+def test_only_what_is_near_is_decoded(clip, kind, n_expected):
+    source = f"{clip}#t=7.3,7.4"
+    with open_stream(clip, kind) as (container, stream):
+        counted = Counted(container)
+        found = list((timed_frames if kind == "video" else cut_sound)(source, counted, stream))
+    assert found
+    assert 0 < counted.n_read < n_expected
+
+
+def test_everywhere_a_clip_may_stand(clip, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(clip, "a.mp4")
+    named_like_one = tmp_path / "b.mp4#t=1,2"
+    named_like_one.write_bytes(clip.read_bytes())
+    sources = [f"{clip}#t=2,3", f"file://{clip}#t=2,3", f"zip://a.mp4::{tmp_path}/a.zip#t=2,3"]
+    every_frame = VideoLoader(stride=1).transform([clip])[0]
+    for frames in VideoLoader(25).transform(sources):
+        np.testing.assert_array_equal(frames, every_frame[50:75])
+    whole = AudioLoader(RATE).transform([clip])[0]
+    for waveform in AudioLoader(RATE).transform(sources):
+        np.testing.assert_allclose(waveform, whole[2 * RATE : 3 * RATE], atol=1e-7)
+    assert len(VideoLoader(stride=1).transform([named_like_one])[0]) == N_FRAMES
+    # Cut first, then resampled.
+    expected = AudioLoader(16000).transform([(RATE, whole[2 * RATE : 3 * RATE])])[0]
+    np.testing.assert_allclose(AudioLoader(16000).transform(sources[:1])[0], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("loader", [VideoLoader(5), VideoLoader(fps=5), AudioLoader()])
+def test_times_outside_are_refused(clip, loader):
+    with pytest.raises(MediaError, match=r"a\.mp4#t=9: .*clip of 8\.0.* s, found its start at 9 s"):
+        loader.transform([f"{clip}#t=9"])
+    with pytest.raises(MediaError, match=r"clip of 8\.0.* s, found its end at 8\.7 s"):
+        loader.transform([f"{clip}#t=5,8.7"])
+    with pytest.raises(MediaError, match="found its start"):
+        loader.transform([f"{clip}#t=900,901"])
+    assert len(loader.transform([f"{clip}#t=7,8.4"])) == 1
+
+
+def test_between_two_frames(clip):
+    with pytest.raises(MediaError, match="found one between two frames"):
+        VideoLoader(5).transform([f"{clip}#t=2.001,2.002"])
+
+
+def test_limits_apply_to_the_segment(clip):
+    with skemotion.limits(max_seconds=2, max_frames=30):
+        assert AudioLoader(RATE).transform([f"{clip}#t=5,6"])[0].shape == (RATE,)
+        assert VideoLoader(3).transform([f"{clip}#t=5,6"]).shape == (1, 3, 10, 16)
+        for loader in (AudioLoader(), VideoLoader(3)):
+            with pytest.raises(MediaError, match="max_seconds=2"):
+                loader.transform([f"{clip}#t=5"])
+        with pytest.raises(MediaError, match="max_frames=30"):
+            VideoLoader(stride=1).transform([f"{clip}#t=5,6.9"])
