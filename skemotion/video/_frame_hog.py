@@ -20,19 +20,19 @@ class FrameHOG(ClipTransformer):
 
     A frame is cut into cells, and in each the directions of the gradients, opposite ones being
     the same, are counted into a histogram, weighted by the gradient's magnitude. Blocks of
-    neighbouring cells, which overlap, are normalised together. A frame's descriptor depends on
-    nothing but the frame. Needs scikit-image, the extra ``image``.
+    neighbouring cells, which overlap, are normalised together. A frame's descriptor depends only
+    on the frame. Needs scikit-image, the extra ``image``.
 
     Parameters
     ----------
     n_bins : int, default=9
         Bins of each histogram, over [0, 180) degrees.
     cell_size : tuple of 2 int, default=(8, 8)
-        Rows and columns of a cell, in pixels. Every complete cell is described; what is left over
-        at the far ends is not. A side shorter than its cell makes one cell.
+        Rows and columns of a cell, in pixels. Only complete cells are described; the remainder at
+        the far ends is ignored. A side shorter than a cell is one cell.
     block_size : tuple of 2 int, default=(2, 2)
-        Rows and columns of a block, in cells. A block starts at every cell that leaves room for
-        it; a side of fewer cells makes one block.
+        Rows and columns of a block, in cells. Blocks overlap and are moved cell by cell; a side of
+        fewer cells is one block.
 
     Attributes
     ----------

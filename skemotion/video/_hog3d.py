@@ -29,8 +29,8 @@ class HOG3D(ClipTransformer):
     Parameters
     ----------
     cell_size : tuple of 3 int, default=(5, 5, 6)
-        Frames, rows and columns of a cell. Every complete cell is described; what is left over
-        at the far ends is not. An axis shorter than its cell makes one cell.
+        Frames, rows and columns of a cell. Only complete cells are described; the remainder at the
+        far ends is ignored. An axis shorter than a cell is one cell.
     n_bins : int, default=9
         Bins of each histogram; azimuth over [-pi, pi], polar angle over [0, pi].
     smoothing : bool or float, default=False
@@ -55,8 +55,8 @@ class HOG3D(ClipTransformer):
 
     Notes
     -----
-    The descriptor follows [1]_ in its two angles and its magnitude weights, with cells and bins
-    in the manner of [2]_. Each histogram is divided by its L2 norm + 1e-6.
+    The descriptor follows [1]_ in its two angles and magnitude weights, with cells and bins as in
+    [2]_. Each histogram is divided by its L2 norm + 1e-6.
 
     References
     ----------
@@ -128,7 +128,7 @@ class HOG3D(ClipTransformer):
         _check_cell_size(self.cell_size)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note the frames' number, height and width, which say how many cells there are."""
+        """Store the number, height and width of the frames, which determine the cells."""
         self.frames_shape_ = cells[0].shape[:3]
 
 

@@ -27,20 +27,20 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     source : str, path-like or bytes
         A path, an address in fsspec's notation (``zip://Actor_01/x.csv::/data/Landmarks.zip``) or
         the bytes of a file. It has a header and a row per frame, with columns ``x_0``, ...,
-        ``y_0``, ... in pixels, as OpenFace [1]_ writes them. Where there are more, ``frame``
-        numbers the rows, ``success`` is 0 in frames without a face, and ``face_id`` tells several
-        faces apart, of which the one in most frames is taken. Other columns are not read.
+        ``y_0``, ... in pixels, as OpenFace [1]_ writes them. Optional columns are ``frame``,
+        the number of the frame; ``success``, 0 in frames without a face; and ``face_id``, the
+        number of the face, of which the one in most frames is used. Other columns are ignored.
 
     Returns
     -------
     landmarks : ndarray of float64, shape (n_frames, n_points, 2)
-        x, then y. Frames without a face, and those between two rows of which the numbers skip
-        some, are interpolated from their neighbours; at the ends they repeat the nearest.
+        x, then y. Frames without a face, and frames missing between two rows, are interpolated
+        from their neighbours; at the ends they repeat the nearest.
 
     Raises
     ------
     MediaError
-        If the file is missing, damaged, beyond `skemotion.limits` or has no such columns, or if
+        If the file is missing, damaged, exceeds `skemotion.limits` or has no such columns, or if
         there is no face in any frame.
 
     References

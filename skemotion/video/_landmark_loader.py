@@ -28,7 +28,7 @@ class LandmarkLoader(ClipTransformer):
     See Also
     --------
     read_landmarks : The same for one clip, with the details.
-    FaceMeasures : What to make of 68 landmarks.
+    FaceMeasures : Measures of 68 landmarks.
     skemotion.datasets.load_ravdess : Gives a column of such files.
 
     Examples
@@ -60,7 +60,7 @@ class LandmarkLoader(ClipTransformer):
         Raises
         ------
         MediaError
-            If the file is missing, damaged, without landmarks or beyond `skemotion.limits`.
+            If the file is missing, damaged, without landmarks or exceeds `skemotion.limits`.
         """
         if isinstance(clip, np.ndarray):
             expected = "landmarks of shape (n_frames, n_points, 2 or 3)"
