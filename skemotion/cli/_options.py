@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they may be."""
+"""Options that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def jobs_options() -> argparse.ArgumentParser:
 
 
 def corpus_options() -> argparse.ArgumentParser:
-    """Make what says which clips there are, and what is made of them."""
+    """Make the options of all commands that work on a corpus."""
     parser = argparse.ArgumentParser(add_help=False, parents=[jobs_options()])
     parser.add_argument("corpus", metavar="CORPUS",
                         help="folder (or zip archive) of clips, or a table of them (CSV, TSV, "
@@ -36,27 +36,27 @@ def corpus_options() -> argparse.ArgumentParser:
     parser.add_argument("--label", metavar="COLUMN", default="emotion",
                         help="column of a table's emotions (default: %(default)s)")  # fmt: skip
     parser.add_argument("--groups", metavar="COLUMN",
-                        help="column of a table that says who speaks (default: speaker); of "
-                        "folders, a regular expression that finds it in a clip's path")  # fmt: skip
+                        help="column of a table with the speakers (default: speaker); for "
+                        "folders, a regular expression for a clip's path")  # fmt: skip
     parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
     parser.add_argument("--recipe", choices=RECIPES, default="functionals",
                         help="functionals of speech and measures of the face (default), these "
                         "and convolutions, or the pipeline of the published article")  # fmt: skip
     parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
-                        help="what functionals make of the picture")  # fmt: skip
+                        help="how functionals describe the picture")  # fmt: skip
     parser.add_argument("--speaker", metavar="COLUMN",
-                        help="scale each speaker's clips by that speaker's own; a field of the "
-                        "file names that says who speaks, such as actor")  # fmt: skip
+                        help="scale each speaker's clips by that speaker's own; the field of the "
+                        "file names with the speaker, such as actor")  # fmt: skip
     parser.add_argument("--max-unusable", type=_share, default=0.1, metavar="SHARE",
                         help="clips that cannot be used are left out, up to this share of all "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="FOLDER",
-                        help="keep what is made of each clip there, for later runs")  # fmt: skip
+                        help="keep the results for each clip there, for later runs")  # fmt: skip
     return parser
 
 
 def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Give what `make_emotion_pipeline` is to be asked for."""
+    """Return the arguments of `make_emotion_pipeline`."""
     return {
         "modality": options.modality,
         "recipe": options.recipe,
@@ -66,13 +66,13 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def kind_of(options: argparse.Namespace) -> str:
-    """Say where emotions and speakers stand: in a table, in folders, or in a naming's names."""
+    """Return where emotions and speakers come from: a table, folders, or a naming."""
     is_table = Path(options.corpus).suffix.lower() in TABLES
     return "table" if is_table else str(options.naming)
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that files can be saved in a folder: better before all the work than after it."""
+    """Check that files can be saved in a folder, before all the work."""
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder to save in. Create it.")
     if not os.access(folder, os.W_OK):

@@ -1,4 +1,4 @@
-"""``skemotion predict``: say the emotion of clips."""
+"""``skemotion predict``: predict the emotion of clips."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BATCH = 4
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "predict", parents=[jobs_options()], help="say the emotion of clips"
+        "predict", parents=[jobs_options()], help="predict the emotion of clips"
     )
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
     parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
     parser.add_argument("--speaker", metavar="NAME",
-                        help="who speaks in all of these clips, for a model trained with "
-                        "--speaker: it then scales them by one another")  # fmt: skip
+                        help="the speaker of all these clips, for a model trained with "
+                        "--speaker, which then scales them by one another")  # fmt: skip
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""A corpus and a model on it, as evaluate, train and demo have them in common."""
+"""A corpus and a model on it, for evaluate, train and demo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._options import kind_of, recipe_of
 
 @dataclass(frozen=True)
 class Work:
-    """A corpus, a model that has not been fitted, and which clips it cannot use."""
+    """A corpus, an unfitted model, and the clips that it cannot use."""
 
     corpus: Bunch
     model: BaseEstimator
@@ -38,7 +38,7 @@ class Work:
     @classmethod
     @contextmanager
     def on_corpus(cls, options: argparse.Namespace) -> Iterator[Self]:
-        """Load a corpus, and see which clips can be used, as the options say."""
+        """Load a corpus, and find the clips that can be used, by the options."""
         corpus = _load(options)
         _check_corpus(corpus, options)
         settings = {"max_unusable": options.max_unusable, "cache": options.cache}
@@ -56,7 +56,7 @@ class Work:
         cache: Path | None = None,
         **recipe: Any,
     ) -> Iterator[Self]:
-        """Make a model by a recipe, and see which clips it can use."""
+        """Make a model by a recipe, and find the clips that it can use."""
         n_jobs = number_of_workers(n_jobs)
         with cache_folder(cache) as folder:
             model = make_emotion_pipeline(**recipe, memory=folder, n_jobs=n_jobs)
@@ -88,7 +88,7 @@ class Work:
         return f"; {len(self.errors)} of {n_clips} clips could not be used and were left out"
 
     def for_others(self, fitted: BaseEstimator) -> BaseEstimator:
-        """Take from a model what suits this machine: others send in one clip at a time."""
+        """Remove this machine's cache and workers from a model."""
         for part in model_parts(fitted):
             if isinstance(part, ClipPipeline):
                 part.set_params(memory=None, n_jobs=None)
@@ -106,9 +106,9 @@ def cache_folder(given: Path | None = None) -> Iterator[Path]:
 
 
 def number_of_workers(n_jobs: int) -> int:
-    """Give the number of workers; two at the least where one per core is asked for.
+    """Return the number of workers; at least two for one per core.
 
-    Where there is but one, it is this process, and a decoder that crashes ends it.
+    A single worker is this process, which a decoder crash would end.
     """
     return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
 
@@ -123,8 +123,8 @@ def _load(options: argparse.Namespace) -> Bunch:
         return load_corpus(options.corpus, naming=kind)
     if corpus.groups is None:
         raise ValueError(
-            f"{options.corpus}: expected to learn who speaks, found nothing that says so. Pass "
-            "--groups with a column of the table, or with an expression for the paths in folders."
+            f"{options.corpus}: expected the speaker of each clip, found none. Pass --groups with "
+            "a column of the table, or with a regular expression for the paths in folders."
         )
     return corpus
 
@@ -144,7 +144,7 @@ def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
     if len(corpus.target_names) < 2:
         raise ValueError(
             f"{options.corpus}: expected clips of at least two emotions, found only "
-            f"{corpus.target_names[0]}: there is nothing to tell apart. Add clips."
+            f"{corpus.target_names[0]}: there is nothing to learn. Add clips."
         )
     if options.speaker is not None and options.speaker not in corpus.data:
         if options.speaker not in corpus.metadata:

@@ -108,8 +108,8 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
     assert status == 0
     assert out == ["Training on 8 clips", f"Saved {path}"]
     assert errors == [
-        "skemotion: warning: 8 clips in all, fewer than 20: what this model says of other clips "
-        "means little. Add clips.",
+        "skemotion: warning: 8 clips in all, fewer than 20: predictions of this model for "
+        "other clips mean little. Add clips.",
         "skemotion: warning: 4 of happy, 4 of sad, fewer than 5 clips of an emotion: too few to "
         "learn it from. Add clips.",
     ]
@@ -258,7 +258,9 @@ def test_own_clips_give_the_figures_of_the_corpus_under_its_names(corpus, run, t
     assert status == 0
     assert out[0] == expected[1][0]
     assert_fails(run("evaluate", table, *options), "mine.csv", "column 'emotion'", "mood, who")
-    assert_fails(run("evaluate", table, "--label", "mood", *options), "who speaks", "--groups")
+    assert_fails(
+        run("evaluate", table, "--label", "mood", *options), "the speaker of each clip", "--groups"
+    )
     status, _, _ = run(
         "train", table, "--label", "mood", "--groups", "who", "--modality", "audio", "--jobs", "1",
         "-o", tmp_path / "m.skops",
