@@ -210,7 +210,7 @@ class ONNXAudioBackbone(ClipTransformer):
         return names_of_rows(self, names, input_features)
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Return what tells the network's files from others, and onnxruntime's version."""
+        """Return the identity of the network's files, and onnxruntime's version."""
         return (*network_files(self.model), onnxruntime().__version__)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:

@@ -14,7 +14,7 @@ class EvaluationDisplay:
     """Confusion matrix, with the share of each true label's clips in every cell.
 
     Make it by `Evaluation.plot`, `from_evaluation` or `from_predictions`. Shares are given as
-    numbers and in shades of one hue, from light to dark, that are told apart in grey, too.
+    numbers and in shades of one hue, from light to dark, that remain distinct in grey, too.
 
     Parameters
     ----------

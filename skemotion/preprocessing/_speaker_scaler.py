@@ -141,7 +141,7 @@ class SpeakerScaler(TransformerMixin, BaseEstimator):
         ----------
         X : array-like or DataFrame of shape (n_clips, n_features)
             As at fit. Each row names its speaker. A speaker who was enrolled before is enrolled
-            anew, by these clips alone.
+            again, by these clips only.
 
         Returns
         -------

@@ -152,7 +152,7 @@ def test_a_stage_without_its_method_says_so():
     class Nothing(ClipTransformer):
         pass
 
-    with pytest.raises(NotImplementedError, match="Nothing has no transform_clip: write it"):
+    with pytest.raises(NotImplementedError, match="Nothing has no transform_clip: implement it"):
         Nothing().transform([np.ones(3)])
 
 
