@@ -183,7 +183,7 @@ def test_clips_with_some_nan_and_none_that_is_there_are_refused():
         PartialTucker(1).fit(clips)
     with pytest.raises(ValueError, match="row 2 is NaN in part"):
         PartialTucker(1).fit(np.ones((4, 3, 3))).transform(clips)
-    with pytest.raises(ValueError, match="needs one clip at least"):
+    with pytest.raises(ValueError, match="needs at least one clip"):
         PartialTucker(1).fit(np.full((4, 3, 3), np.nan))
 
 
