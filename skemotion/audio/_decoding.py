@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import av
@@ -89,8 +90,39 @@ _MOST_CHANNELS = 64  # that FFmpeg converts
 
 def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
     """Decode sound into the mean of its channels and its sample rate."""
+    blocks: list[NDArray[np.float32]] = []
+    n_bytes, rate = 0, 0
+    for block, rate in decode_blocks(source, name):
+        blocks.append(block)
+        n_bytes += block.nbytes
+        if n_bytes > limits_in_force().max_bytes:
+            raise beyond_limit(name, "max_bytes", "a longer waveform")
+    return np.concatenate(blocks), rate
+
+
+def decode_blocks(source: Source, name: str) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Decode sound block by block, as the decoder gives it.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    name : str
+        What to call the clip in an error.
+
+    Yields
+    ------
+    block : ndarray of float32, shape (n_samples,)
+        Mean of the channels.
+    rate : int
+        Samples per second (Hz), always the same.
+
+    Raises
+    ------
+    MediaError
+        If the clip is missing, damaged, without sound or beyond the limits in force.
+    """
     limits = limits_in_force()
-    blocks: list[NDArray[Any]] = []
     n_samples, rate, n_channels = 0, 0, 0
     with open_stream(source, "audio") as (container, stream):
         # For formats that NumPy does not read off. Interleaved, since PyAV crashes on separate
@@ -109,23 +141,20 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
             n_samples += len(range(*part.indices(frame.samples)))
             if n_samples > limits.max_seconds * rate:
                 raise beyond_limit(name, "max_seconds", "more sound")
-            if n_samples * np.float32().itemsize > limits.max_bytes:
-                raise beyond_limit(name, "max_bytes", "a longer waveform")
             if frame.format.name in _FULL_SCALE and n_channels < _CRASHING_CHANNELS:
                 samples = frame.to_ndarray()
                 if not frame.format.is_planar:
                     samples = samples.reshape(-1, n_channels).T
-                blocks.append(_mixed(samples[:, part], *_FULL_SCALE[frame.format.name]))
+                yield _mixed(samples[:, part], *_FULL_SCALE[frame.format.name]), rate
                 continue
             for block in to_float.resample(frame):
                 samples = block.to_ndarray().reshape(-1, n_channels)[part]
-                blocks.append(_mixed(samples.T, 0, 1))
+                yield _mixed(samples.T, 0, 1), rate
     if not n_samples:
         raise MediaError(
             f"{name}: expected sound, found an audio stream without a single sample that can be "
             "decoded. Make or download the file again."
         )
-    return np.concatenate(blocks), rate
 
 
 _CRASHING_CHANNELS = 8

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from ..base import ClipTransformer, is_sound
+from ..base import ClipTransformer, ClipWindow, is_sound
 from ..io import MediaError, beyond_limit, clip_name, limits_in_force
 from ._decoding import check_samples, decode_waveform, resample
+from ._windows import waveform_windows
 
 
 class AudioLoader(ClipTransformer):
@@ -116,6 +118,45 @@ class AudioLoader(ClipTransformer):
         if not (lowest <= rate <= highest and float(rate).is_integer()):
             raise beyond_limit(name, "sample_rates", f"{rate} Hz")
         return resample(_mono(samples, name), int(rate), self.sample_rate, name)
+
+    def transform_windows(
+        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
+    ) -> Iterator[ClipWindow]:
+        """Load a recording window by window, decoding it once and holding one window.
+
+        Parameters
+        ----------
+        clip : path, address or bytes
+            A recording of any length within `skemotion.limits`.
+        window, hop : float
+            Length of a window, and from the beginning of one to that of the next, in seconds.
+
+        Yields
+        ------
+        window : ClipWindow
+            With a waveform, float32: the samples from ``round(start * sample_rate)`` on, before
+            ``round(end * sample_rate)``, of what `transform_clip` gives of the whole recording,
+            but for rounding. There is one for every start before the end, and the last ones are
+            cut there.
+
+        Raises
+        ------
+        MediaError
+            As `transform_clip`; of what is damaged later on, after the windows before.
+
+        See Also
+        --------
+        skemotion.model_selection.predict_timeline : Uses these.
+
+        Examples
+        --------
+        >>> from skemotion.audio import AudioLoader
+        >>> for window in AudioLoader(16000).transform_windows(
+        ...     "interview.wav", window=3.0, hop=1.0
+        ... ):  # doctest: +SKIP
+        ...     print(window.start, window.end, window.content.shape)
+        """
+        return waveform_windows(clip, self.sample_rate, window, hop)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the one column of waveforms; of a table, the samples."""

@@ -22,11 +22,13 @@ from ._kinds import rows_from
 from ._output import TableOutputMixin
 from ._parts import model_parts
 from ._tables import as_table, column_names, speaker_codes
+from ._windows import ClipWindow, sliding_windows
 
 __all__ = [
     "FLOATS",
     "ClipFunction",
     "ClipTransformer",
+    "ClipWindow",
     "TableOutputMixin",
     "as_table",
     "check_cell",
@@ -43,5 +45,6 @@ __all__ = [
     "one_column",
     "remember_column",
     "rows_from",
+    "sliding_windows",
     "speaker_codes",
 ]

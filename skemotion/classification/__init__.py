@@ -3,6 +3,7 @@
 from ._balanced_lda import BalancedLDA
 from ._frame_voting import FrameVotingClassifier
 from ._fusion import FusionClassifier
+from ._temperature import product_of_experts
 from ._trajectory_cnn import TrajectoryCNNClassifier
 from ._trajectory_rnn import TrajectoryRNNClassifier
 
@@ -12,4 +13,5 @@ __all__ = [
     "FusionClassifier",
     "TrajectoryCNNClassifier",
     "TrajectoryRNNClassifier",
+    "product_of_experts",
 ]

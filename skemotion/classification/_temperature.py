@@ -111,7 +111,18 @@ def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64
     Returns
     -------
     product : ndarray of shape (n_clips, n_classes)
+        NaN where no expert has anything to say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skemotion.classification import product_of_experts
+    >>> face, voice = [[0.5, 0.5], [0.2, 0.8]], [[0.1, 0.9], [np.nan, np.nan]]
+    >>> product_of_experts(np.array([face, voice]))
+    array([[0.1, 0.9],
+           [0.2, 0.8]])
     """
     evidence = np.nansum(np.log(np.maximum(probabilities, _FLOOR)), axis=0)
     odds = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+    odds[np.isnan(probabilities).all(axis=(0, 2))] = np.nan
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -17,12 +17,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ..base import model_parts
-from ..datasets import load_corpus, load_folders, load_table
 from ..io import MediaError
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
 from ..video import VideoLoader
+from ._corpus import load, speakers_unknown
 from ._messages import complain
-from ._options import kind_of, recipe_of
+from ._options import recipe_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ class Work:
 
     @classmethod
     @contextmanager
-    def on_corpus(cls, options: argparse.Namespace) -> Iterator[Self]:
-        """Load a corpus, and find the clips that can be used, by the options."""
-        corpus = _load(options)
-        _check_corpus(corpus, options)
+    def on_corpus(
+        cls, options: argparse.Namespace, *, needs_speakers: bool = False
+    ) -> Iterator[Self]:
+        """Load a corpus, and see which clips can be used, as the options say."""
+        corpus = load(options)
+        if needs_speakers and corpus.groups is None:
+            raise ValueError(f"The protocols need speakers, and {speakers_unknown(options)}")
         settings = {"max_unusable": options.max_unusable, "cache": options.cache}
         with cls.on(corpus, n_jobs=options.jobs, **settings, **recipe_of(options)) as work:
             yield work
@@ -111,48 +114,6 @@ def number_of_workers(n_jobs: int) -> int:
     A single worker is this process, which a decoder crash would end.
     """
     return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
-
-
-def _load(options: argparse.Namespace) -> Bunch:
-    kind = kind_of(options)
-    if kind == "table":
-        corpus = load_table(options.corpus, target=options.label, groups=options.groups)
-    elif kind == "folders":
-        corpus = load_folders(options.corpus, speaker=options.groups)
-    else:
-        return load_corpus(options.corpus, naming=kind)
-    if corpus.groups is None:
-        raise ValueError(
-            f"{options.corpus}: expected the speaker of each clip, found none. Pass --groups with "
-            "a column of the table, or with a regular expression for the paths in folders."
-        )
-    return corpus
-
-
-def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
-    wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
-    # The reference recipe needs both of each recording, the other one what there is.
-    share = options.max_unusable if options.recipe == "reference" else 1 - 1 / len(corpus.data)
-    for column in wanted:
-        missing = int(corpus.data[column].isna().sum())
-        if missing > share * len(corpus.data):
-            raise MediaError(
-                f"{options.corpus}: expected {column} for every recording, found none for "
-                f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
-                "there."
-            )
-    if len(corpus.target_names) < 2:
-        raise ValueError(
-            f"{options.corpus}: expected clips of at least two emotions, found only "
-            f"{corpus.target_names[0]}: there is nothing to learn. Add clips."
-        )
-    if options.speaker is not None and options.speaker not in corpus.data:
-        if options.speaker not in corpus.metadata:
-            fields = ", ".join([*corpus.data, *corpus.metadata])
-            raise ValueError(f"--speaker {options.speaker}: no such field. There are: {fields}.")
-        corpus.data = corpus.data.assign(
-            **{options.speaker: corpus.metadata[options.speaker].to_numpy()}
-        )
 
 
 def _check_share(errors: list[ClipError], n_clips: int, max_unusable: float) -> None:

@@ -1,5 +1,13 @@
-"""Inspection: pictures of what a model does."""
+"""Inspection: pictures of what a model does, and files that other programs open."""
 
 from ._evaluation_display import EvaluationDisplay
+from ._timeline_display import TimelineDisplay
+from ._timeline_files import TIMELINE_FORMATS, timeline_spans, write_timeline
 
-__all__ = ["EvaluationDisplay"]
+__all__ = [
+    "TIMELINE_FORMATS",
+    "EvaluationDisplay",
+    "TimelineDisplay",
+    "timeline_spans",
+    "write_timeline",
+]

@@ -7,6 +7,7 @@ from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
     check_pixels,
+    claimed_seconds,
     decoding_threads,
     identity,
     open_stream,
@@ -24,6 +25,7 @@ __all__ = [
     "check_allowed",
     "check_pixels",
     "choose_output",
+    "claimed_seconds",
     "clip_name",
     "cut_sound",
     "decoding_threads",

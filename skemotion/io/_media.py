@@ -27,6 +27,7 @@ __all__ = [
     "Source",
     "beyond_limit",
     "check_pixels",
+    "claimed_seconds",
     "clip_name",
     "decoding_threads",
     "identity",
@@ -114,6 +115,25 @@ def _open(
             container.close()
         file.seek(start)
     return av.open(file, "r", options=options, metadata_errors="replace")
+
+
+def claimed_seconds(source: Source) -> float | None:
+    """Give how long a clip is by its header, which may be wrong.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+
+    Returns
+    -------
+    seconds : float or None
+        None where it does not say, or cannot be opened.
+    """
+    for kind in ("video", "audio"):
+        with suppress(MediaError), open_stream(source, kind) as (container, _):
+            return container.duration / av.time_base if container.duration else None
+    return None
 
 
 def _main_stream(

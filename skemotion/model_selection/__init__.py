@@ -9,6 +9,7 @@ from ._leaks import Leak, LeakageWarning, SplitAudit
 from ._protocols import PROTOCOLS
 from ._published_folds import PublishedFolds
 from ._split import WithinGroupShuffleSplit
+from ._timeline import predict_timeline
 
 __all__ = [
     "PROTOCOLS",
@@ -24,4 +25,5 @@ __all__ = [
     "evaluate",
     "expected_calibration_error",
     "paired_difference",
+    "predict_timeline",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..base import ClipTransformer, check_cell, is_sound
+from ..base import ClipTransformer, ClipWindow, check_cell, is_sound
 from ..io import MediaError, clip_name
 from ._face_networks import file_stamp, litert_version, model_file
 from ._face_points import BLENDSHAPES, IBUG68
 from ._head_pose import HEAD_POSE
 from ._landmark_track import LandmarkTrack, face_landmarks
+from ._landmark_windows import landmark_windows
 
 _OUTPUTS = ("landmarks", "blendshapes", "pose", "found")
 
@@ -169,14 +171,52 @@ class FaceLandmarks(ClipTransformer):
             if clip.shape[1:3] == (1, 1):
                 return np.zeros((len(clip), *self._frame_shape()), dtype=dtype)
         track = face_landmarks(clip, self.model_path, self.fps)
-        if track is not None:
-            return self._values(track).astype(dtype, copy=False)
-        if self.on_missing == "raise":
-            raise MediaError(
-                f"{clip_name(clip)}: expected a face, found none. Look at the clip; leave it out, "
-                'or take FaceLandmarks(on_missing="nan").'
-            )
-        return np.full((1, *self._frame_shape()), np.nan, dtype=dtype)
+        if track is None and self.on_missing == "raise":
+            raise _no_face(clip_name(clip))
+        return self._values(track).astype(dtype, copy=False)
+
+    def transform_windows(
+        self,
+        clip: str | os.PathLike[str] | bytes,
+        window: float,
+        hop: float,
+        fps: float | None = None,
+    ) -> Iterator[ClipWindow]:
+        """Follow faces through a recording once, and give the largest one's track by windows.
+
+        What is held is the landmarks of one window, and one frame.
+
+        Parameters
+        ----------
+        clip : path, address or bytes
+            A recording of any length within `skemotion.limits`.
+        window, hop : float
+            Length of a window, and from the beginning of one to that of the next, in seconds.
+        fps : float, default=None
+            Frames per second in which faces are looked for, where that is to be fewer than those
+            of the tracks: what is between is interpolated. Half as many take half as long.
+
+        Yields
+        ------
+        window : ClipWindow
+            With the values of the frames shown from its start on and before its end, as
+            `transform_clip` gives them of a clip, or the `MediaError` that it raises where there
+            is no face. In each window it is the face that fills most of that window; it was
+            followed from before the window on, where a clip cut there begins with a detection.
+
+        Raises
+        ------
+        FileNotFoundError, ImportError, MediaError
+            As `transform_clip`; of what is damaged later on, after the windows before.
+        """
+        settings = {"model_path": self.model_path, "fps": self.fps, "look_fps": fps}
+        for start, end, track in landmark_windows(clip, window, hop, **settings):
+            values: NDArray[Any] | MediaError
+            if track is None and self.on_missing == "raise":
+                values = _no_face(f"{clip_name(clip)}, {start:g} to {end:g} s")
+            else:
+                values = self._values(track)
+            yield ClipWindow(start, end, values)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the values of a frame, such as ``point36-x``, ``mouthSmileLeft``, ``head-yaw``.
@@ -217,7 +257,9 @@ class FaceLandmarks(ClipTransformer):
             return self._points_shape()
         return (sum(len(self._names(output)) for output in self._outputs()),)
 
-    def _values(self, track: LandmarkTrack) -> NDArray[np.float32]:
+    def _values(self, track: LandmarkTrack | None) -> NDArray[np.float32]:
+        if track is None:
+            return np.full((1, *self._frame_shape()), np.nan, dtype=np.float32)
         points = track.points if self.points == "mesh478" else track.points[:, IBUG68, :2]
         values = {
             "landmarks": points,
@@ -229,3 +271,10 @@ class FaceLandmarks(ClipTransformer):
             return points
         rows = [values[output].reshape(len(points), -1) for output in self._outputs()]
         return np.concatenate(rows, axis=1)
+
+
+def _no_face(name: str) -> MediaError:
+    return MediaError(
+        f"{name}: expected a face, found none. Look at the clip; leave it out, or take "
+        'FaceLandmarks(on_missing="nan").'
+    )

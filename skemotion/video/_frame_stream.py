@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,15 +26,24 @@ _USUAL_RATE = 30.0
 
 
 class Frame(NamedTuple):
-    """A picture in RGB, which frame of the clip it is, and when it is shown, in seconds."""
+    """A picture, in RGB by default; which frame of the clip it is; when it is shown, in seconds."""
 
     number: int
     seconds: float
     picture: NDArray[np.uint8]
 
 
-def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
-    """Decode a clip frame by frame, in colour and in its own size, upright.
+def in_color(frame: av.VideoFrame, orientation: Orientation) -> NDArray[np.uint8]:
+    """Make a decoded frame an upright picture in RGB, in its own size."""
+    return orientation.turn(frame.to_ndarray(format="rgb24"))
+
+
+def file_frames(
+    source: Source,
+    fps: float | None = None,
+    picture: Callable[[av.VideoFrame, Orientation], NDArray[np.uint8]] = in_color,
+) -> Iterator[Frame]:
+    """Decode a clip frame by frame, upright; by default in colour and in its own size.
 
     Parameters
     ----------
@@ -42,6 +52,8 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
     fps : float, default=None
         Frames per second to give at most, evenly; the others are decoded and passed over. None
         gives all.
+    picture : callable
+        What to make of a decoded frame, given how it is turned.
 
     Yields
     ------
@@ -75,7 +87,7 @@ def file_frames(source: Source, fps: float | None = None) -> Iterator[Frame]:
             check_pixels(frame, name, limits)
             if orientation is None:
                 orientation = Orientation.of(frame)
-            yield Frame(number, last - start, orientation.turn(frame.to_ndarray(format="rgb24")))
+            yield Frame(number, last - start, picture(frame, orientation))
     if number < 0:
         raise MediaError(
             f"{name}: expected a picture, found a video stream without a single frame that can be "
@@ -111,3 +123,9 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
         if picture.dtype != np.uint8:
             picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
         yield Frame(number, number / _USUAL_RATE, np.ascontiguousarray(picture))
+
+
+def nearest(times: NDArray[np.float64], fps: float, length: float) -> NDArray[np.intp]:
+    """Give which of some frames, by their times, are nearest to 0, 1 / fps and so on to a length."""
+    wanted = np.arange(max(np.ceil(length * fps - 1e-6), 1)) / fps
+    return np.searchsorted((times[1:] + times[:-1]) / 2, wanted)

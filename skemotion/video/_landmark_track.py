@@ -88,17 +88,51 @@ def face_landmarks(
         if not paths:
             return None
         found_points = max(paths, key=lambda path: path.presence).points
-        blendshapes = np.stack([find_blendshapes(p, networks) for p in found_points.values()])
+        return track_of(
+            found_points,
+            blendshapes=[find_blendshapes(p, networks) for p in found_points.values()],
+            numbers=np.array([look.number for look in looks]),
+            seconds=np.array([look.seconds for look in looks]),
+            geometry=face_geometry(path),
+        )
+
+
+def track_of(
+    found_points: dict[int, NDArray[np.float32]],
+    *,
+    blendshapes: list[NDArray[np.float32]],
+    numbers: NDArray[np.intp],
+    seconds: NDArray[np.float64],
+    geometry: bytes,
+) -> LandmarkTrack:
+    """Make a track of the frames in which a face was found, from the first to the last of them.
+
+    Parameters
+    ----------
+    found_points : dict of int to ndarray of shape (478, 3)
+        By position in `numbers` and `seconds`, in order.
+    blendshapes : list of ndarray of shape (51,)
+        Of the same frames.
+    numbers, seconds : ndarray of shape (n_frames,)
+        Of all frames.
+    geometry : bytes
+        The description of a face at rest.
+
+    Returns
+    -------
+    track : LandmarkTrack
+    """
     points = np.stack(list(found_points.values()))
-    pose = head_pose(points, resting_face(face_geometry(path)))
+    shapes = np.stack(blendshapes)
+    pose = head_pose(points, resting_face(geometry))
     seen = np.fromiter(found_points, dtype=np.intp)
     track = slice(seen[0], seen[-1] + 1)
-    numbers, seconds = (np.array(values)[track] for values in list(zip(*looks, strict=True))[:2])
+    numbers, seconds = numbers[track], seconds[track]
     found = np.isin(np.arange(track.start, track.stop), seen)
-    points, blendshapes, pose = (
-        fill_gaps(values, seconds[found], seconds) for values in (points, blendshapes, pose)
+    points, shapes, pose = (
+        fill_gaps(values, seconds[found], seconds) for values in (points, shapes, pose)
     )
-    return LandmarkTrack(points, blendshapes, pose, found, numbers, seconds)
+    return LandmarkTrack(points, shapes, pose, found, numbers, seconds)
 
 
 def fill_gaps(

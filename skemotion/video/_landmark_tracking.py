@@ -43,7 +43,15 @@ class FacePath:
     @property
     def presence(self) -> float:
         """How much of the clip the face fills: its area, added up over frames."""
-        return float(sum(np.prod(np.ptp(p[:, :2], axis=0)) for p in self.points.values()))
+        return _total_area(self.points.values())
+
+    def presence_in(self, first: int, last: int) -> float:
+        """How much it fills of the frames from one to another."""
+        return _total_area(p for index, p in self.points.items() if first <= index <= last)
+
+
+def _total_area(points: Iterable[NDArray[np.float32]]) -> float:
+    return float(sum(np.prod(np.ptp(p[:, :2], axis=0)) for p in points))
 
 
 class Looked(NamedTuple):
@@ -73,32 +81,63 @@ def follow_faces(
     looks : list of Looked
         The frames, in which the points of a face are counted.
     """
-    paths: list[FacePath] = []
+    follower = FaceFollower(networks)
     looks: list[Looked] = []
-    next_look = 0.0
     for index, (number, seconds, picture) in enumerate(frames):
-        looks.append(Looked(number, seconds, bool(picture[::4, ::4].max() < _BLACK)))
-        if looks[-1].is_black:
-            for path in paths:
+        is_black = follower.look(index, seconds, picture)
+        looks.append(Looked(number, seconds, is_black))
+    return follower.paths, looks
+
+
+class FaceFollower:
+    """Finds faces, and follows each by its points, one frame after the other.
+
+    Parameters
+    ----------
+    networks : FaceNetworks
+        To run.
+
+    Attributes
+    ----------
+    paths : list of FacePath
+        One for each face.
+    """
+
+    def __init__(self, networks: FaceNetworks) -> None:
+        self.networks = networks
+        self.paths: list[FacePath] = []
+        self._next_look = 0.0
+
+    def look(self, index: int, seconds: float, picture: NDArray[np.uint8]) -> bool:
+        """Look at the next frame, which counts as `index`; tell whether it is black."""
+        if picture[::4, ::4].max() < _BLACK:
+            for path in self.paths:
                 path.is_lost = True
-            continue
-        followed = [path for path in paths if not path.is_lost]
+            return True
+        followed = [path for path in self.paths if not path.is_lost]
         for path in followed:
-            _go_on(path, index, picture, networks)
+            _go_on(path, index, picture, self.networks)
         followed = list(_without_doubles(followed))
-        if not followed or seconds >= next_look:
-            next_look = seconds + _LOOK_AGAIN
-            for region in _new_regions(picture, followed, networks):
-                path = _lost_path(paths, region) or FacePath(region)
+        if not followed or seconds >= self._next_look:
+            self._next_look = seconds + _LOOK_AGAIN
+            for region in _new_regions(picture, followed, self.networks):
+                path = _lost_path(self.paths, region) or FacePath(region)
                 path.region = region
-                _go_on(path, index, picture, networks)
+                _go_on(path, index, picture, self.networks)
                 if path.is_lost:
                     continue
-                _settle(path, index, picture, networks)
-                if not any(path is known for known in paths):
-                    paths.append(path)
+                _settle(path, index, picture, self.networks)
+                if not any(path is known for known in self.paths):
+                    self.paths.append(path)
                 followed = list(_without_doubles([*followed, path]))
-    return paths, looks
+        return False
+
+    def forget(self, before: int) -> None:
+        """Drop what was found in frames before one, so that memory stays flat."""
+        for path in self.paths:
+            for index in [index for index in path.points if index < before]:
+                del path.points[index]
+        self.paths = [path for path in self.paths if path.points or not path.is_lost]
 
 
 def _go_on(path: FacePath, index: int, picture: NDArray[np.uint8], networks: FaceNetworks) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..base import ClipTransformer, check_cell, is_sound
+from ..base import ClipTransformer, ClipWindow, check_cell, is_sound, sliding_windows
 from ..io import MediaError, clip_name
-from ._decoding import decode_clip, interpolate, shrink_clip
+from ._decoding import Orientation, decode_clip, interpolate, shrink_clip, small_picture
+from ._frame_stream import file_frames, nearest
 
 
 class VideoLoader(ClipTransformer):
@@ -40,6 +42,10 @@ class VideoLoader(ClipTransformer):
         Keep `fps` frames per second for any rate of the clip, constant or not: those nearest to 0,
         ``1 / fps``, ``2 / fps`` seconds and so on, instead of `n_frames`. The result is a column
         of arrays. Arrays in memory have no times and are refused.
+    trim_dark : bool, default=False
+        Leave out frames at both ends of a clip whose mean luma is below half the median over the
+        frames, for example a black beginning. With `n_frames`, files are then decoded twice. Rows
+        of a table, which are single pixels, are not changed.
 
     Attributes
     ----------
@@ -85,6 +91,7 @@ class VideoLoader(ClipTransformer):
         "color": [StrOptions({"gray", "rgb"})],
         "stride": [Interval(Integral, 1, None, closed="left"), None],
         "fps": [Interval(Real, 0, None, closed="neither"), None],
+        "trim_dark": ["boolean"],
     }
 
     def __init__(
@@ -95,6 +102,7 @@ class VideoLoader(ClipTransformer):
         color: str = "gray",
         stride: int | None = None,
         fps: float | None = None,
+        trim_dark: bool = False,
     ) -> None:
         self.n_frames = n_frames
         self.scale = scale
@@ -102,6 +110,7 @@ class VideoLoader(ClipTransformer):
         self.color = color
         self.stride = stride
         self.fps = fps
+        self.trim_dark = trim_dark
 
     @property
     def ragged(self) -> bool:  # type: ignore[override]
@@ -133,7 +142,7 @@ class VideoLoader(ClipTransformer):
                 raise MediaError(
                     f"expected a picture, found sound at {clip[0]} Hz. Pass it in the audio column."
                 )
-            return decode_clip(clip, *asked, self.fps)
+            return decode_clip(clip, *asked, self.fps, self.trim_dark)
         if self.fps is not None:
             raise MediaError(
                 f"{clip_name(clip)}: expected a clip with times, as fps={self.fps:g} needs, found "
@@ -142,7 +151,53 @@ class VideoLoader(ClipTransformer):
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
             clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
-        return shrink_clip(clip, *asked)
+        return shrink_clip(clip, *asked, self.trim_dark)
+
+    def transform_windows(
+        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
+    ) -> Iterator[ClipWindow]:
+        """Load a recording window by window, decoding it once.
+
+        What is held is the shrunk frames of one window.
+
+        Parameters
+        ----------
+        clip : path, address or bytes
+            A recording of any length within `skemotion.limits`.
+        window, hop : float
+            Length of a window, and from the beginning of one to that of the next, in seconds.
+
+        Yields
+        ------
+        window : ClipWindow
+            With what `transform_clip` makes of the frames that are shown from its start on and
+            before its end; with a `MediaError` where there is none.
+
+        Raises
+        ------
+        MediaError
+            As `transform_clip`; of what is damaged later on, after the windows before.
+        """
+
+        def picture(frame: Any, orientation: Orientation) -> NDArray[np.uint8]:
+            return small_picture(frame, orientation, self.scale, self.size, self.color)
+
+        frames = ((frame.seconds, frame) for frame in file_frames(clip, picture=picture))
+        for start, end, shown in sliding_windows(frames, window, hop):
+            content: NDArray[np.uint8] | MediaError
+            small = [frame.picture for frame in shown]
+            if not small:
+                content = MediaError(
+                    f"{clip_name(clip)}, {start:g} to {end:g} s: expected frames, found none."
+                )
+            elif self.fps is not None:
+                times = np.array([frame.seconds for frame in shown]) - start
+                content = np.stack([small[i] for i in nearest(times, self.fps, end - start)])
+            elif self.stride is not None:
+                content = np.stack(small[:: self.stride])
+            else:
+                content = interpolate(np.stack(small), self.n_frames)
+            yield ClipWindow(start, end, content)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the one column of clips; for a table of pixels, its frames."""

@@ -1,0 +1,87 @@
+"""Windows of a long recording's sound, decoded once, in flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ..base import ClipWindow
+from ..io import Source, clip_name
+from ._decoding import check_samples, decode_blocks
+
+
+def waveform_windows(
+    source: Source, sample_rate: int, window: float, hop: float
+) -> Iterator[ClipWindow]:
+    """Decode sound window by window; see `AudioLoader.transform_windows`.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    sample_rate : int
+        Samples per second (Hz) in the result.
+    window, hop : float
+        Length of a window, and from the beginning of one to that of the next, in seconds.
+
+    Yields
+    ------
+    window : ClipWindow
+        With a waveform of float32.
+    """
+    held = np.empty(0, dtype=np.float32)
+    first = n_windows = 0  # sample that is held first
+
+    def place(seconds: float) -> int:
+        return round(seconds * sample_rate)
+
+    def cut(end: int) -> NDArray[np.float32]:
+        return held[place(n_windows * hop) - first : end - first].copy()
+
+    for block in resampled_blocks(source, sample_rate):
+        held = np.concatenate([held, block])
+        while (end := place(n_windows * hop + window)) <= first + len(held):
+            yield ClipWindow(n_windows * hop, n_windows * hop + window, cut(end))
+            n_windows += 1
+        n_past = min(max(place(n_windows * hop) - first, 0), len(held))
+        held, first = held[n_past:], first + n_past
+    n_samples = first + len(held)
+    while place(n_windows * hop) < n_samples:
+        yield ClipWindow(n_windows * hop, n_samples / sample_rate, cut(n_samples))
+        n_windows += 1
+
+
+def resampled_blocks(source: Source, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    """Decode sound block by block, resampled as a whole would be.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    sample_rate : int
+        Samples per second (Hz) in the result.
+
+    Yields
+    ------
+    block : ndarray of float32, shape (n_samples,)
+    """
+    name = clip_name(source)
+    resampler, n_read, n_given, rate = None, 0, 0, sample_rate
+    for block, rate in decode_blocks(source, name):
+        check_samples(name, block)
+        n_read += len(block)
+        if rate != sample_rate:
+            if resampler is None:
+                resampler = soxr.ResampleStream(rate, sample_rate, 1, np.float32, quality="HQ")
+            block = resampler.resample_chunk(block)
+            check_samples(name, block)
+        n_given += len(block)
+        yield block
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+        # As many as librosa gives.
+        n_missing = -(-n_read * sample_rate // rate) - n_given
+        yield np.pad(rest, (0, max(n_missing - len(rest), 0)))[:n_missing]

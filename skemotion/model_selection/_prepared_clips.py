@@ -1,0 +1,77 @@
+"""A copy of a model whose loaders hand on what was loaded before."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Self
+
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from ..base import ClipTransformer, model_parts
+from ..io import MediaError
+from ..pipeline import ClipPipeline
+
+
+class PreparedClips(ClipTransformer):
+    """Hand on what another stage made of clips.
+
+    Parameters
+    ----------
+    contents : dict of str to ndarray or MediaError, default=None
+        What stands for each clip's name; errors are raised.
+    """
+
+    takes = "clips"
+    ragged = True
+
+    def __init__(self, contents: dict[str, NDArray[Any] | MediaError] | None = None) -> None:
+        self.contents = contents
+
+    def transform_clip(self, clip: Any) -> NDArray[Any]:
+        """Give what stands for a clip."""
+        content = (self.contents or {})[clip]
+        if isinstance(content, MediaError):
+            raise content
+        return content
+
+    def __sklearn_clone__(self) -> Self:
+        return self  # with what is put in later on
+
+
+def with_prepared_clips(model: Any) -> tuple[Any, list[tuple[Any, PreparedClips]]]:
+    """Copy a fitted model, with the loaders replaced that can load windows.
+
+    Parameters
+    ----------
+    model : estimator
+        Not changed.
+
+    Returns
+    -------
+    copy : estimator
+        Takes the names of clips.
+    loaders : list of (loader, PreparedClips)
+        Each loader that was replaced, and the stage that waits for what it makes of the clips.
+        Equal ones are one.
+    """
+    model = deepcopy(model)
+    loaders: dict[tuple[Any, str], tuple[Any, PreparedClips]] = {}
+
+    def replaced(steps: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        name, loader = steps[0]
+        if not hasattr(loader, "transform_windows"):
+            return steps
+        key = (type(loader), repr(loader.get_params()))
+        _, prepared = loaders.setdefault(key, (loader, PreparedClips({})))
+        return [(name, prepared), *steps[1:]]
+
+    for part in model_parts(model):
+        if isinstance(part, Pipeline):
+            part.steps = replaced(part.steps)
+        if isinstance(part, ClipPipeline):
+            if hasattr(part, "steps_"):
+                part.steps_ = replaced(part.steps_)
+            # What is asked for once is not worth keeping, and windows are described at once.
+            part.memory, part.n_jobs, part.verbose = None, None, False
+    return model, list(loaders.values())
