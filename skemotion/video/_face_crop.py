@@ -53,13 +53,11 @@ class FaceCrop(ClipTransformer):
 
     Notes
     -----
-    About every fifth frame is shown to the detector, the cascade of [1]_ on luma. Boxes of
-    about one size and place make chains from look to look; the chain with most detections behind
-    it is the face, if it is surely seen in at least a third of the looks. Its box is as large as
-    in the median look, and its centre goes along a smoothing spline, also through frames in which
-    the face was missed.
-    The cascade finds faces that look into the camera and measure at least a fifth of the shorter
-    side of the frame. A frame with a side under 24 pixels has no face.
+    The detector, the cascade of [1]_ on luma, runs on about every fifth frame. Boxes of similar
+    size and place are linked to tracks; the track with the most detections is the face, if it is
+    detected with confidence in at least a third of these frames. Its box has the median size, and
+    its centre follows a smoothing spline, also through frames in which the face was missed.
+    The cascade finds frontal faces of at least a fifth of the shorter side of the frame. A frame with a side under 24 pixels has no face.
 
     References
     ----------
@@ -161,7 +159,7 @@ class FaceCrop(ClipTransformer):
         return super()._run_array(clip, row) if clip.ndim > 1 else clip
 
     def cache_identity(self) -> tuple[str, ...]:
-        """Give what tells the detector from another one under the same name."""
+        """Return the identity of the detector."""
         return detector_identity(self.detector)
 
     def check_parameters(self) -> None:
