@@ -26,7 +26,7 @@ class ONNXAudioBackbone(ClipTransformer):
     """Describe sound by a pre-trained network, such as wav2vec 2.0, HuBERT or CLAP's audio half.
 
     Every clip goes through a network in an ONNX file, as a waveform or as a mel spectrogram, on
-    the CPU; what comes out is pooled over time. A clip's description depends only on the
+    the CPU; its output is pooled over time. A clip's description depends only on the
     clip and the network. Needs onnxruntime, the extra ``onnx``.
 
     Parameters
@@ -49,7 +49,7 @@ class ONNXAudioBackbone(ClipTransformer):
     output : str, default=None
         Name of the network's output to take; None for the first.
     pooling : {"mean", "max"} or None, default="mean"
-        What is made of the values of the network's frames; None leaves every frame's.
+        How the values of the network's frames are combined; None keeps those of every frame.
     chunk_duration : float or None, default=30.0
         Seconds that go through the network at once, which bounds the memory: longer clips are cut
         into pieces of equal length. None for whole clips.

@@ -153,16 +153,16 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         Returns
         -------
         result : ndarray of shape (n_clips, ...)
-            What the last step makes of each clip, in a row of its own with `flatten`; an object
-            array where it makes trajectories of different lengths.
+            Results of the last step, one row of numbers per clip with `flatten`; an object array if
+            they are trajectories of different lengths.
 
         Raises
         ------
         MediaError
             If a clip cannot be read.
         ValueError
-            If a step refuses a clip, or the clips come out in different shapes, or, with
-            `flatten`, in different lengths; the message names the clip.
+            If a step refuses a clip, or the results differ in shape or, with `flatten`, in length;
+            the message names the clip.
         """
         self._validate_params()
         X = rows_of(X)

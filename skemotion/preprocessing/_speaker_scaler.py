@@ -70,8 +70,8 @@ class SpeakerScaler(TransformerMixin, BaseEstimator):
     Notes
     -----
     With `speaker`, a row's result depends on the other rows of the same speaker in the call,
-    unless the speaker is enrolled: then it depends on the enrolled clips alone. Figures obtained
-    so must say that unlabelled clips of the tested speakers were used. Clips of one emotion only
+    unless the speaker is enrolled: then it depends only on the enrolled clips. Figures obtained
+    so must state that unlabelled clips of the tested speakers were used. Clips of one emotion only
     mislead: the scaler takes the emotion for the person.
 
     Rows without a speaker (None or NaN in its column) are scaled by the training statistics. All
@@ -251,7 +251,7 @@ def uses_speaker_clips(estimator: Any) -> bool:
     Returns
     -------
     uses : bool
-        True where a `SpeakerScaler` with a `speaker` column is at work.
+        True if it contains a `SpeakerScaler` with a `speaker` column.
 
     Examples
     --------
