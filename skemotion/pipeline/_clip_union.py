@@ -98,7 +98,9 @@ class ClipUnion(ClipTransformer, _BaseComposition):
         self.transformer_list_ = [
             (name, clone(stage).fit(batch)) for name, stage in self.transformer_list
         ]
-        self._n_values = [np.size(stage.transform(batch)[0]) for _, stage in self.transformer_list_]
+        with config_context(transform_output="default"):
+            results = [stage.transform(batch)[0] for _, stage in self.transformer_list_]
+        self._n_values = [np.size(result) for result in results]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, those of the stages included.
