@@ -134,7 +134,7 @@ def compare_rates(model_path: str, clips: Sequence[str], recording: Path) -> Non
             lengths.append((container.duration or 0) / av.time_base)
     starts = [0.0, *accumulate(lengths)]
     full = None
-    for fps in (None, 15.0, 10.0, 5.0):
+    for fps in (None, 20.0, 15.0, 10.0):
         began = time.process_time()
         timeline = predict_timeline(model, os.fspath(recording), fps=fps)
         seconds = time.process_time() - began
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", nargs="*")
     parser.add_argument("--model", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 10])
-    parser.add_argument("--fps", type=float, default=15.0)
+    parser.add_argument("--fps", type=float, default=20.0)
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -32,7 +32,8 @@ class PreparedClips(ClipTransformer):
         """Give what stands for a clip."""
         content = (self.contents or {})[clip]
         if isinstance(content, MediaError):
-            raise content
+            # Anew: one error for all windows would gather what it went through in each.
+            raise MediaError(str(content))
         return content
 
     def __sklearn_clone__(self) -> Self:

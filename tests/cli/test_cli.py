@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli, datasets, load_model, model_selection, pipeline, read_model_info
+from skemotion import cli, datasets, inspection, load_model, model_selection, pipeline, read_model_info
 from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
-COMMANDS = ("demo", "evaluate", "train", "predict", "fetch")
+COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "fetch")
 make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
 
 
@@ -589,3 +589,44 @@ def test_fetch(run, monkeypatch, corpus, tmp_path):
     path = tmp_path / "face_landmarker.task"
     monkeypatch.setattr(datasets, "fetch_face_landmarker", lambda folder: path, raising=False)
     assert run("fetch", "face-landmarker") == (0, [str(path)], [])
+
+
+def test_timeline(models, corpus, run, tmp_path):
+    clip = shutil.copy(next(corpus.glob("Actor_01/01-*.mp4")), tmp_path / "clip.mp4")
+    model = models / "audio.skops"
+    words = ("timeline", model, clip, "--window", "0.3", "--hop", "0.1")
+    status, out, errors = run(*words)
+    assert (status, errors) == (0, [])
+    rows = [line.split("\t") for line in out]
+    assert [row[0] for row in rows] == [str(clip)] * len(rows)
+    assert [row[1] for row in rows] == [f"{i / 10:.2f}" for i in range(len(rows))]
+    for row in rows:
+        assert row[3] in ("happy", "sad")
+        assert 0.5 <= float(row[4]) <= 1
+        assert row[5] == "audio"
+    status, out, _ = run(*words, "-o", tmp_path / "t.csv", "--smooth", "3")
+    assert (status, out) == (0, [f"Saved {tmp_path / 't.csv'}"])
+    assert len(pd.read_csv(tmp_path / "t.csv")) == len(rows)
+    other = shutil.copy(clip, tmp_path / "other.mp4")
+    clips = (tmp_path / "gone.mp4", clip, other)
+    status, out, errors = run("timeline", model, *clips, "-o", ".srt")
+    assert status == 1
+    assert out == [f"Saved {tmp_path / name}" for name in ("clip.srt", "other.srt")]
+    assert [line for line in errors if "gone.mp4" in line]
+
+
+def test_a_timeline_is_refused_before_the_work(models, corpus, run, tmp_path):
+    clip = next(corpus.glob("Actor_01/01-*.mp4"))
+    words = ("timeline", models / "audio.skops", clip)
+    assert assert_fails(run(*words, "-o", tmp_path / "t.doc"), "t.doc", ".TextGrid") == []
+    assert assert_fails(run(*words, clip, "-o", tmp_path / "t.csv"), "beside each") == []
+    assert assert_fails(run(*words, "-o", tmp_path / "no" / "t.csv"), "no such folder") == []
+    assert assert_fails(run(*words, "--smooth", "2"), "odd number") == []
+    with pytest.raises(SystemExit):
+        run(*words, "--hop", "0")
+
+
+def test_formats_are_those_of_the_library():
+    from skemotion.cli import _timeline
+
+    assert tuple(inspection.TIMELINE_FORMATS) == _timeline.FORMATS

@@ -203,3 +203,16 @@ def test_unusual_names(tmp_path, encoded):
         assert VideoLoader(2).transform([path]).shape == (1, 2, 20, 32)
     shutil.copy(path, tmp_path / "wrong ending.txt")
     assert VideoLoader(2).transform([tmp_path / "wrong ending.txt"]).shape == (1, 2, 20, 32)
+
+
+@pytest.mark.parametrize("asked", [{"n_frames": 7}, {"stride": 3}, {"fps": 10}])
+def test_windows_are_those_of_segments(tmp_path, asked):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (60, 12, 18), dtype=np.uint8)
+    (tmp_path / "a.mkv").write_bytes(encode_video(frames))
+    loader = VideoLoader(scale=1 / 2, **asked)
+    windows = list(loader.transform_windows(tmp_path / "a.mkv", window=1.0, hop=0.4))
+    assert [w.end for w in windows] == pytest.approx([1, 1.4, 1.8, 2.2, 2.4, 2.4])
+    for window in windows:
+        segment = f"{tmp_path / 'a.mkv'}#t={window.start:.4f},{window.end:.4f}"
+        np.testing.assert_array_equal(window.content, loader.transform([segment])[0])
