@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -140,7 +140,7 @@ def compare_rates(model_path: str, clips: Sequence[str], recording: Path) -> Non
         seconds = time.process_time() - began
         full = timeline if full is None else full
         parts = []
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             inside = (timeline["start"] > start - 0.5) & (timeline["end"] < end + 0.5)
             parts.append(timeline[inside].iloc[:, 4:].mean().idxmax())
         same = sum(a == b for a, b in zip(parts, alone, strict=True))

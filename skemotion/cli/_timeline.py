@@ -13,7 +13,7 @@ from ._options import Commands, check_folder
 # As in skemotion.inspection, which takes seconds to import.
 FORMATS = (".csv", ".json", ".srt", ".vtt", ".TextGrid", ".png")
 # Only a few windows are held, so that what guards memory need not stop a recording: a day of it.
-_LENGTH = {"max_seconds": 86_400, "max_frames": 10_000_000}
+_MOST_SECONDS, _MOST_FRAMES = 86_400, 10_000_000
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +23,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help=f"save as {', '.join(FORMATS)} by the ending, in place of lines on "
-                        "standard output; an ending alone, such as .srt, saves beside each clip")  # fmt: skip
+                        "standard output; an ending alone, such as .srt, saves beside each "
+                        "clip")  # fmt: skip
     parser.add_argument("--window", type=_positive, default=3.0, metavar="SECONDS",
                         help="length of a window (default: %(default)s)")  # fmt: skip
     parser.add_argument("--hop", type=_positive, default=1.0, metavar="SECONDS",
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     n_failed = 0
     for clip, path in zip(options.clips, outputs, strict=True):
         try:
-            with limits(**_LENGTH):
+            with limits(max_seconds=_MOST_SECONDS, max_frames=_MOST_FRAMES):
                 timeline = predict_timeline(
                     model,
                     clip,

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from ..base import object_array
 from ..classification import product_of_experts
-from ..io import MediaError, claimed_seconds
+from ..io import claimed_seconds
 from ..pipeline import UnusableClipWarning
 from ._prepared_clips import PreparedClips, with_prepared_clips
 from ._timeline_windows import Recording, TimelineRow
@@ -237,12 +237,13 @@ class _Answers:
 
     def table(self, smooth: int) -> pd.DataFrame:
         probabilities = smoothed(np.array(self._probabilities), smooth)
-        unanswered = np.isnan(probabilities).any(axis=1)
+        unanswered = np.asarray(np.isnan(probabilities).any(axis=1))
         if unanswered.all() and self._error is not None:
             raise self._error
+        classes = self._model.classes_.tolist()
         labels = object_array(
             [
-                None if nothing else self._model.classes_[shares.argmax()]
+                None if nothing else classes[shares.argmax()]
                 for nothing, shares in zip(unanswered, probabilities, strict=True)
             ]
         )
@@ -256,7 +257,7 @@ class _Answers:
                 "modalities": self._modalities,
             }
         )
-        names = [str(label) for label in self._model.classes_]
+        names = [str(label) for label in classes]
         return pd.concat([table, pd.DataFrame(probabilities, columns=names)], axis=1)
 
 
@@ -295,6 +296,4 @@ def _with_progress(
     n_rows = None if seconds is None else max(ceil((seconds - window) / hop), 0) + 1
     # A bar that is written into a log should not fill it.
     interval = 0.1 if sys.stderr.isatty() else 10
-    return iter(
-        tqdm(rows, total=n_rows, unit="window", disable=not verbose, mininterval=interval)
-    )
+    return iter(tqdm(rows, total=n_rows, unit="window", disable=not verbose, mininterval=interval))

@@ -16,7 +16,15 @@ import pandas as pd
 import pytest
 
 import skemotion
-from skemotion import cli, datasets, inspection, load_model, model_selection, pipeline, read_model_info
+from skemotion import (
+    cli,
+    datasets,
+    inspection,
+    load_model,
+    model_selection,
+    pipeline,
+    read_model_info,
+)
 from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
@@ -609,7 +617,7 @@ def test_timeline(models, corpus, run, tmp_path):
     assert len(pd.read_csv(tmp_path / "t.csv")) == len(rows)
     other = shutil.copy(clip, tmp_path / "other.mp4")
     clips = (tmp_path / "gone.mp4", clip, other)
-    status, out, errors = run("timeline", model, *clips, "-o", ".srt")
+    status, out, errors = run("timeline", models / "both.skops", *clips, "-o", ".srt")
     assert status == 1
     assert out == [f"Saved {tmp_path / name}" for name in ("clip.srt", "other.srt")]
     assert [line for line in errors if "gone.mp4" in line]

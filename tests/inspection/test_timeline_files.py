@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -30,14 +31,14 @@ def timeline():
     """Windows of 3 s every second, of which the fourth has no answer."""
     starts = np.arange(7.0) + 3599
     happy = np.array([0.1, 0.2, 0.9, np.nan, 0.8, 0.7, 0.3])
-    labels = [None if np.isnan(p) else ["sad", "it's \"happy\""][int(p > 0.5)] for p in happy]
+    labels = [None if np.isnan(p) else ["sad", 'it\'s "happy"'][int(p > 0.5)] for p in happy]
     return pd.DataFrame(
         {
             "start": starts,
             "end": starts + 3,
             "label": pd.Series(labels, dtype=object),
             "modalities": ["audio+video", "audio", "video", "", "audio", "audio", "audio"],
-            "it's \"happy\"": happy,
+            'it\'s "happy"': happy,
             "sad": 1 - happy,
         }
     )
@@ -45,8 +46,8 @@ def timeline():
 
 SPANS = [
     (3599.0, 3602.0, "sad", 0.85),
-    (3602.0, 3603.0, "it's \"happy\"", 0.9),
-    (3604.0, 3606.0, "it's \"happy\"", 0.75),
+    (3602.0, 3603.0, 'it\'s "happy"', 0.9),
+    (3604.0, 3606.0, 'it\'s "happy"', 0.75),
     (3606.0, 3608.0, "sad", 0.7),
 ]
 
@@ -73,7 +74,7 @@ def test_json(timeline, tmp_path):
     windows = json.loads(write_timeline(timeline, tmp_path / "a.JSON").read_text("utf-8"))
     assert [window["label"] for window in windows] == timeline["label"].tolist()
     assert windows[0]["modalities"] == ["audio", "video"]
-    assert windows[0]["probabilities"] == pytest.approx({"it's \"happy\"": 0.1, "sad": 0.9})
+    assert windows[0]["probabilities"] == pytest.approx({'it\'s "happy"': 0.1, "sad": 0.9})
     assert windows[3]["probabilities"] is None
     assert windows[3]["modalities"] == []
 
@@ -112,7 +113,7 @@ def test_subtitles_are_read_by_ffmpeg(timeline, tmp_path):
 def test_textgrid(timeline, tmp_path):
     text = write_timeline(timeline, tmp_path / "a.TextGrid").read_text("utf-8")
     assert text.startswith('File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\n')
-    assert float(re.search(r"^xmax = (.+)$", text, re.M)[1]) == 3608
+    assert float(re.search(r"^xmax = (.+)$", text, re.MULTILINE)[1]) == 3608
     size = int(re.search(r"intervals: size = (\d+)", text)[1])
     found = re.findall(
         r"intervals \[(\d+)\]:\n +xmin = (.+)\n +xmax = (.+)\n +text = \"(.*)\"\n", text
@@ -122,7 +123,7 @@ def test_textgrid(timeline, tmp_path):
     assert intervals[0] == (0, 3599, "")
     assert [i for i in intervals if i[2]] == [span[:3] for span in SPANS]
     # Praat refuses tiers with gaps.
-    assert all(a[1] == b[0] for a, b in zip(intervals, intervals[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(intervals))
 
 
 def test_textgrid_is_read_by_others(timeline, tmp_path):
@@ -140,7 +141,7 @@ def test_picture(timeline, tmp_path):
     axes = plt.figure().subplots()
     display = TimelineDisplay.from_timeline(timeline, title="an hour in", ax=axes)
     assert (display.ax_, axes.get_title()) == (axes, "an hour in")
-    assert [t.get_text() for t in display.legend_.get_texts()] == ["sad", "it's \"happy\""]
+    assert [t.get_text() for t in display.legend_.get_texts()] == ["sad", 'it\'s "happy"']
     assert axes.get_ylim() == (0, 1)
     one = TimelineDisplay.from_timeline(timeline.iloc[:1])
     assert one.ax_.get_xlim() == (3600, 3601)

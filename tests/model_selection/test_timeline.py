@@ -14,11 +14,11 @@ from sklearn.pipeline import make_pipeline
 import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
-from skemotion.base import ClipFunction, ClipTransformer, sliding_windows
+from skemotion.base import ClipFunction, ClipTransformer, ClipWindow, sliding_windows
 from skemotion.classification import FusionClassifier
 from skemotion.model_selection import predict_timeline
 from skemotion.model_selection._timeline import smoothed
-from skemotion.pipeline import ClipPipeline, UnusableClipWarning
+from skemotion.pipeline import ClipPipeline, UnusableClipWarning, make_emotion_pipeline
 from skemotion.video import VideoLoader
 
 RATE = 8000
@@ -100,7 +100,9 @@ def fusion():
     y = EMOTIONS * 3
     X = pd.DataFrame(
         {
-            "audio": pd.Series([(RATE, voice(e, 2 + i / 9)) for i, e in enumerate(y)], dtype=object),
+            "audio": pd.Series(
+                [(RATE, voice(e, 2 + i / 9)) for i, e in enumerate(y)], dtype=object
+            ),
             "video": pd.Series([pictures(e, 2 + i / 9) for i, e in enumerate(y)], dtype=object),
         }
     )
@@ -169,22 +171,19 @@ def test_a_silent_stretch_is_left_to_the_picture_or_has_no_answer(
     assert everything["label"].notna().all()
 
 
-def test_sound_that_ends_before_the_picture(sound_and_picture, fusion, tmp_path):
-    class Short(AudioLoader):
-        def transform_windows(self, clip, window, hop):
-            return (w for w in super(Short, self).transform_windows(clip, window, hop) if w.end < 8)
+def test_sound_that_ends_before_the_picture(sound_and_picture, fusion, monkeypatch):
+    original = AudioLoader.transform_windows
 
-    model = FusionClassifier(fusion.estimators)
-    model.__dict__.update(fusion.__dict__)
-    loader = fusion.named_estimators_["audio"][0].steps_[0][1]
-    original = type(loader)
-    loader.__class__ = Short
-    try:
-        timeline = predict_timeline(model, sound_and_picture / "both.mkv", 2.0, 1.0)
-    finally:
-        loader.__class__ = original
-    assert set(timeline["modalities"][timeline["start"] < 5]) == {"audio+video"}
-    assert set(timeline["modalities"][timeline["start"] > 6]) == {"video"}
+    def short(self, clip, window, hop):
+        for start, end, waveform in original(self, clip, window, hop):
+            if start < 8:
+                yield ClipWindow(start, min(end, 8.0), waveform[: round((8 - start) * RATE)])
+
+    monkeypatch.setattr(AudioLoader, "transform_windows", short)
+    timeline = predict_timeline(fusion, sound_and_picture / "both.mkv", 2.0, 0.75)
+    # At 6.75 s there is more sound than not.
+    assert set(timeline["modalities"][timeline["start"] < 7]) == {"audio+video"}
+    assert set(timeline["modalities"][timeline["start"] > 7]) == {"video"}
     assert timeline["end"].max() == pytest.approx(20)
 
 
@@ -262,6 +261,23 @@ def test_models_of_other_shapes(sound_and_picture, tmp_path):
     assert own["label"].tolist() == timeline["label"].tolist()
     with pytest.raises(MediaError, match="says how long it is"):
         predict_timeline(by_segment, tmp_path / "gone.wav")
+
+
+def test_speakers(tmp_path):
+    """A recipe that scales by speaker, of somebody who is not named, and of one who is."""
+    X = pd.DataFrame(
+        {
+            "audio": pd.Series([(RATE, voice(e, 1 + i / 9)) for i, e in enumerate(EMOTIONS * 4)],
+                               dtype=object),
+            "speaker": list("aabb") * 4,
+        }
+    )  # fmt: skip
+    model = make_emotion_pipeline("audio", speaker="speaker").fit(X, EMOTIONS * 4)
+    sound = np.concatenate([voice(emotion) for emotion in EMOTIONS])
+    (tmp_path / "a.wav").write_bytes(encode_wav(sound, RATE))
+    for speaker in (None, "a"):
+        timeline = predict_timeline(model, tmp_path / "a.wav", 2.5, 2.5, speaker=speaker)
+        assert timeline["label"].tolist() == np.repeat(EMOTIONS, 2).tolist()
 
 
 def _pitch_of(clip):
