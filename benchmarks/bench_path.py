@@ -28,7 +28,7 @@ from skemotion.video import decode_clip, hog3d
 
 def branch(name: str) -> ClipPipeline:
     """Give the stages of the reference pipeline that each clip is sent through."""
-    model = make_emotion_pipeline(name)
+    model = make_emotion_pipeline(name, recipe="reference")
     return model.named_steps["features"].transformers[0][1].named_steps["clips"]
 
 

@@ -131,7 +131,7 @@ def load(path: Path) -> str:
 def work(pipe: Connection) -> None:
     """Load what comes through the pipe, up to a None."""
     VideoLoader(n_frames=2, size=(2, 2)).transform([np.zeros((2, 4, 4), np.uint8)])
-    AudioLoader().transform([np.zeros(100, np.float32)])
+    AudioLoader().transform([(22050, np.zeros(100, np.float32))])
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + MOST_BYTES, held + MOST_BYTES))
     pipe.send("ready")

@@ -105,6 +105,7 @@ STAGES = [
     Loudness(1),
     ClipFunction(peak),
     VideoLoader(),
+    VideoLoader(trim_dark=True),
     HOG3D(),
     FrameHOG(),
     FaceCrop(),

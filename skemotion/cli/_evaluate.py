@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ._options import PROTOCOLS, Commands, check_folder, corpus_options
 
 if TYPE_CHECKING:
+    from ..model_selection import Evaluation
     from ._work import Work
 
 
@@ -24,6 +25,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER",
                         help="save confusion matrices (PNG), figures (JSON) and predictions "
                         "(CSV)")  # fmt: skip
+    parser.add_argument("--compare", type=Path, metavar="OTHER",
+                        help="say by how much this is better than what evaluate --out saved: the "
+                        "folder, or one file of predictions (CSV)")  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -32,15 +36,46 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         check_folder(options.out)
+    from ..model_selection import compare
     from ._work import Work
 
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
-    with Work.on_corpus(options) as work:
-        report(work, protocols, options.out)
+    others = [] if options.compare is None else _others(options.compare, protocols)
+    with Work.on_corpus(options, needs_speakers=True) as work:
+        results = report(work, protocols, options.out)
+    for result, other in zip(results, others, strict=False):
+        print(f"{result.protocol}, UAR compared with {options.compare}: {compare(other, result)}")
     return 0
 
 
-def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
+def _others(place: Path, protocols: Sequence[str]) -> list[Evaluation]:
+    """Load the evaluations to compare with: before the work, which is long."""
+    import pandas as pd
+
+    from ..model_selection import Evaluation
+
+    if not place.is_dir() and len(protocols) > 1:
+        raise ValueError(
+            f"{place}: expected a folder that evaluate --out saved to, found none. Give the folder "
+            "or, for a file of predictions, the one --protocol that it is of."
+        )
+    others = []
+    for protocol in protocols:
+        path = place / f"predictions-{protocol}.csv" if place.is_dir() else place
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: expected predictions under this protocol, found no such file. Save them "
+                "by evaluate --out, or choose another --protocol."
+            )
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            others.append(Evaluation.from_frame(table, protocol))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return others
+
+
+def report(work: Work, protocols: Sequence[str], out: Path | None) -> list[Evaluation]:
     """Evaluate, print figures, and save them where a folder is given."""
     from ..model_selection import evaluate
 
@@ -53,7 +88,9 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
         work.corpus.target,
         work.corpus.groups,
         protocol=tuple(protocols),
-        metadata=work.corpus.data[["video", "audio"]].join(work.corpus.metadata),
+        metadata=work.corpus.metadata.join(
+            work.corpus.data.drop(columns=work.corpus.metadata.columns, errors="ignore")
+        ),
         max_unusable=work.max_unusable,
         n_jobs=work.n_jobs,
     )
@@ -62,7 +99,7 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
     seconds = time.perf_counter() - start
     print(f"Evaluated in {seconds:.0f} s.", flush=True)
     if out is None:
-        return
+        return results
     for result in results:
         for kind, name in (("confusion", "png"), ("predictions", "csv"), ("metrics", "json")):
             path = out / f"{kind}-{result.protocol}.{name}"
@@ -73,6 +110,7 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> None:
             else:
                 path.write_text(result.to_json() + "\n", encoding="utf-8")
             print(f"Saved {path}")
+    return results
 
 
 def check_pictures() -> None:

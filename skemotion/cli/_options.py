@@ -9,6 +9,8 @@ from typing import Any
 
 # As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
+FOLDERS = "folders"
+TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
 RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
@@ -24,20 +26,44 @@ def jobs_options() -> argparse.ArgumentParser:
     return parser
 
 
+def column_options(landmarks: str = "column of files of landmarks") -> argparse.ArgumentParser:
+    """Make what says where the clips of a table are."""
+    parser = argparse.ArgumentParser(add_help=False)
+    tables = parser.add_argument_group("tables", "which columns to take")
+    for name, text in (
+        ("video", "column of clips to see (default: video, else file)"),
+        ("audio", "column of clips to hear (default: audio, else file)"),
+        ("landmarks", landmarks),
+    ):
+        tables.add_argument(f"--{name}", metavar="COLUMN", help=text)
+    return parser
+
+
 def corpus_options() -> argparse.ArgumentParser:
     """Make what says which clips there are, and what is made of them."""
-    parser = argparse.ArgumentParser(add_help=False, parents=[jobs_options()])
-    parser.add_argument("corpus", metavar="CORPUS", help="folder (or zip archive) of clips")
-    parser.add_argument("--naming", choices=NAMINGS, default="ravdess", help="how files are named")
+    parents = [jobs_options(), column_options("column of files of landmarks; their folder or "
+                                              "archive for RAVDESS")]  # fmt: skip
+    parser = argparse.ArgumentParser(add_help=False, parents=parents)
+    parser.add_argument("corpus", metavar="CORPUS",
+                        help="folder (or zip archive) of clips, or a table of them (.csv, .tsv, "
+                        ".parquet)")  # fmt: skip
+    parser.add_argument("--naming", choices=(*NAMINGS, FOLDERS),
+                        help="how files are named (default: ravdess), or a folder for each "
+                        "emotion")  # fmt: skip
+    parser.add_argument("--speaker-pattern", metavar="REGEX",
+                        help="what finds the speaker in a path, for --naming folders")  # fmt: skip
+    parser.add_argument("--label", metavar="COLUMN",
+                        help="column of a table with emotions (default: emotion)")  # fmt: skip
+    parser.add_argument("--speaker", metavar="COLUMN",
+                        help="column of a table with speakers (default: speaker)")  # fmt: skip
     parser.add_argument("--modality", choices=("both", "video", "audio"), default="both")
     parser.add_argument("--recipe", choices=RECIPES, default="functionals",
                         help="functionals of speech and measures of the face (default), these "
                         "and convolutions, or the pipeline of the published article")  # fmt: skip
     parser.add_argument("--picture", choices=("face", "landmarks", "hog3d"), default="face",
                         help="what functionals make of the picture")  # fmt: skip
-    parser.add_argument("--speaker", metavar="COLUMN",
-                        help="scale each speaker's clips by that speaker's own; a field of the "
-                        "file names that says who speaks, such as actor")  # fmt: skip
+    parser.add_argument("--per-speaker", action="store_true",
+                        help="scale each speaker's clips by that speaker's own")  # fmt: skip
     parser.add_argument("--max-unusable", type=_share, default=0.1, metavar="SHARE",
                         help="clips that cannot be used are left out, up to this share of all "
                         "(default: %(default)s)")  # fmt: skip
@@ -52,8 +78,14 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
         "modality": options.modality,
         "recipe": options.recipe,
         "picture": options.picture,
-        "speaker": options.speaker,
+        "speaker": "speaker" if options.per_speaker else None,
     }
+
+
+def kind_of(options: argparse.Namespace) -> str:
+    """Say where emotions and speakers stand: in a table, in folders, or in a naming's names."""
+    is_table = Path(options.corpus).suffix.lower() in TABLES
+    return "table" if is_table else str(options.naming or NAMINGS[0])
 
 
 def check_folder(folder: Path) -> None:

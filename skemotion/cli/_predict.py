@@ -3,77 +3,70 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
+from pathlib import Path
 
 from ._messages import complain
-from ._options import Commands, jobs_options
-
-# Clips per worker between lines of output.
-_BATCH = 4
+from ._options import Commands, check_folder, column_options, jobs_options
 
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "predict", parents=[jobs_options()], help="say the emotion of clips"
+        "predict", parents=[jobs_options(), column_options()], help="say the emotion of clips"
     )
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
-    parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
+    parser.add_argument("paths", metavar="PATH", nargs="+",
+                        help="video or sound file, folder of them, or table (.csv, .tsv, "
+                        ".parquet)")  # fmt: skip
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE",
+                        help="write predictions to this file as well: .csv or .jsonl, a row at a "
+                        "time, or .json at the end")  # fmt: skip
+    parser.add_argument("--resume", action="store_true",
+                        help="go on with FILE where the same command was ended")  # fmt: skip
     parser.add_argument("--speaker", metavar="NAME",
                         help="who speaks in all of these clips, for a model trained with "
-                        "--speaker: it then scales them by one another")  # fmt: skip
+                        "--per-speaker: it then scales them by one another; a table may have a "
+                        "column speaker instead")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line per clip: its name, the emotion, and how probable that is."""
-    import pandas as pd
-
+    if options.out is not None:
+        check_folder(options.out.absolute().parent)
+    elif options.resume:
+        raise ValueError("--resume goes on with a file: give one by --out.")
+    from ..datasets import find_clips
     from ..persistence import load_model, read_model_info
-    from ..pipeline import find_unusable
-    from ._work import cache_folder, number_of_workers
+    from ..pipeline import predict_clips
+    from ._work import number_of_workers
 
-    n_jobs = number_of_workers(options.jobs)
+    model = load_model(options.model)
+    clips = find_clips(
+        options.paths, video=options.video, audio=options.audio, landmarks=options.landmarks
+    )
+    if options.speaker is not None:
+        clips[read_model_info(options.model)["training"].get("speaker") or "speaker"] = (
+            options.speaker
+        )
     n_failed = 0
-    training = read_model_info(options.model)["training"]
-    # A speaker's clips are looked at together.
-    size = len(options.clips) if options.speaker else _BATCH * n_jobs
-    with cache_folder() as folder:
-        model = load_model(options.model, memory=folder, n_jobs=n_jobs)
-        for start in range(0, len(options.clips), size):
-            batch = options.clips[start : start + size]
-            clips = pd.DataFrame({"video": batch, "audio": batch})
-            if training.get("picture") == "landmarks":
-                clips["landmarks"] = batch
-            if training.get("speaker"):
-                clips[training["speaker"]] = options.speaker
-            bad = {error.row: error.reason for error in find_unusable(model, clips, n_jobs=n_jobs)}
-            good = clips.drop(index=list(bad))
-            answers = dict(zip(good.index, _answers(model, good), strict=True))
-            for row, clip in enumerate(batch):
-                answer = bad.get(row) or answers[row]
-                if isinstance(answer, tuple):
-                    print("\t".join([clip, *answer]), flush=True)
-                else:
-                    complain(answer)
-                    n_failed += 1
+    predictions = predict_clips(
+        model,
+        clips,
+        out=options.out,
+        resume=options.resume,
+        n_jobs=number_of_workers(options.jobs),
+    )
+    # Closed also where the reader of what is printed has gone, or the run is interrupted.
+    with closing(predictions):
+        for prediction in predictions:
+            if prediction.error is not None:
+                complain(prediction.error)
+                n_failed += 1
+                continue
+            words = [prediction.clip, str(prediction.label)]
+            if prediction.probabilities:
+                words.append(f"{max(prediction.probabilities.values()):.2f}")
+            print("\t".join(words), flush=True)
     return 1 if n_failed else 0
-
-
-def _answers(model: Any, clips: Any) -> Iterator[tuple[str, ...] | str]:
-    """Give label and probability of each clip, or why there is none."""
-    if not len(clips):
-        return
-    try:
-        if hasattr(model, "predict_proba"):
-            for shares in model.predict_proba(clips):
-                yield str(model.classes_[shares.argmax()]), f"{shares.max():.2f}"
-        else:
-            yield from ((str(label),) for label in model.predict(clips))
-    except ValueError as error:
-        if len(clips) == 1:
-            yield str(error)
-        else:  # one of them it was
-            for row in range(len(clips)):
-                yield from _answers(model, clips.iloc[[row]])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._messages import complain
-from ._options import Commands, check_folder, corpus_options, recipe_of
+from ._options import Commands, check_folder, corpus_options, kind_of, recipe_of
 
 if TYPE_CHECKING:
     from ._work import Work
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from ._work import Work
 
     with Work.on_corpus(options) as work:
-        fit_and_save(work, options.out, corpus=options.naming, **recipe_of(options))
+        fit_and_save(work, options.out, corpus=kind_of(options), **recipe_of(options))
     return 0
 
 
@@ -47,11 +47,12 @@ def fit_and_save(work: Work, path: Path, **training: Any) -> None:
     from ..pipeline import fit_usable
 
     rows = work.usable
-    target, groups = work.corpus.target[rows], work.corpus.groups[rows]
+    target, groups = work.corpus.target[rows], work.corpus.groups
+    groups = None if groups is None else groups[rows]
     n_clips_per_class = dict(sorted(Counter(target.tolist()).items()))
-    speakers = sorted(set(groups.tolist()))
+    speakers = None if groups is None else sorted(set(groups.tolist()))
     print(f"Training on {len(target)} clips{work.left_out}", flush=True)
-    for warning in _too_few(n_clips_per_class, len(speakers)):
+    for warning in _too_few(n_clips_per_class, speakers):
         complain(f"warning: {warning}")
     clips = work.corpus.data.iloc[rows]
     fitted, _ = fit_usable(work.model, clips, target, groups, max_unusable=0.0, n_jobs=work.n_jobs)
@@ -67,7 +68,7 @@ def fit_and_save(work: Work, path: Path, **training: Any) -> None:
     print(f"Saved {saved}")
 
 
-def _too_few(n_clips_per_class: dict[str, int], n_speakers: int) -> Iterator[str]:
+def _too_few(n_clips_per_class: dict[str, int], speakers: list[Any] | None) -> Iterator[str]:
     n_clips = sum(n_clips_per_class.values())
     if n_clips < _FEWEST_CLIPS:
         yield (
@@ -80,7 +81,7 @@ def _too_few(n_clips_per_class: dict[str, int], n_speakers: int) -> Iterator[str
             f"{', '.join(few)}, fewer than {_FEWEST_OF_AN_EMOTION} clips of an emotion: too few to "
             "learn it from. Add clips."
         )
-    if n_speakers < _FEWEST_SPEAKERS:
+    if speakers is not None and len(speakers) < _FEWEST_SPEAKERS:
         yield (
             "one speaker: the model may know this voice and face rather than emotion. Add clips "
             "of others."

@@ -17,10 +17,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ..base import model_parts
-from ..datasets import load_corpus
 from ..io import MediaError
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
 from ..video import VideoLoader
+from ._corpus import load, speakers_unknown
 from ._messages import complain
 from ._options import recipe_of
 
@@ -37,10 +37,13 @@ class Work:
 
     @classmethod
     @contextmanager
-    def on_corpus(cls, options: argparse.Namespace) -> Iterator[Self]:
+    def on_corpus(
+        cls, options: argparse.Namespace, *, needs_speakers: bool = False
+    ) -> Iterator[Self]:
         """Load a corpus, and see which clips can be used, as the options say."""
-        corpus = load_corpus(options.corpus, naming=options.naming)
-        _check_corpus(corpus, options)
+        corpus = load(options)
+        if needs_speakers and corpus.groups is None:
+            raise ValueError(f"The protocols need speakers, and {speakers_unknown(options)}")
         settings = {"max_unusable": options.max_unusable, "cache": options.cache}
         with cls.on(corpus, n_jobs=options.jobs, **settings, **recipe_of(options)) as work:
             yield work
@@ -111,32 +114,6 @@ def number_of_workers(n_jobs: int) -> int:
     Where there is but one, it is this process, and a decoder that crashes ends it.
     """
     return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
-
-
-def _check_corpus(corpus: Bunch, options: argparse.Namespace) -> None:
-    wanted = ("video", "audio") if options.modality == "both" else (options.modality,)
-    # The reference recipe needs both of each recording, the other one what there is.
-    share = options.max_unusable if options.recipe == "reference" else 1 - 1 / len(corpus.data)
-    for column in wanted:
-        missing = int(corpus.data[column].isna().sum())
-        if missing > share * len(corpus.data):
-            raise MediaError(
-                f"{options.corpus}: expected {column} for every recording, found none for "
-                f"{missing} of {len(corpus.data)}. Add the files, or use --modality with what is "
-                "there."
-            )
-    if len(corpus.target_names) < 2:
-        raise ValueError(
-            f"{options.corpus}: expected clips of at least two emotions, found only "
-            f"{corpus.target_names[0]}: there is nothing to tell apart. Add clips."
-        )
-    if options.speaker is not None and options.speaker not in corpus.data:
-        if options.speaker not in corpus.metadata:
-            fields = ", ".join([*corpus.data, *corpus.metadata])
-            raise ValueError(f"--speaker {options.speaker}: no such field. There are: {fields}.")
-        corpus.data = corpus.data.assign(
-            **{options.speaker: corpus.metadata[options.speaker].to_numpy()}
-        )
 
 
 def _check_share(errors: list[ClipError], n_clips: int, max_unusable: float) -> None:

@@ -29,6 +29,7 @@ def load_table(
     groups: str | None = None,
     start: str | None = None,
     end: str | None = None,
+    must_exist: bool = True,
     storage_options: dict[str, Any] | None = None,
 ) -> Bunch:
     r"""Load clips of one's own from a table with a row for each.
@@ -58,6 +59,9 @@ def load_table(
         of a clip; an empty cell stands for the clip's start or end. None takes ``start`` and
         ``end``, if there are such columns. The parts become addresses such as
         ``clip.mp4#t=10,12.5``, which every loader decodes by seeking.
+    must_exist : bool, default=True
+        Whether missing files are an error here, all of them in one, rather than when they are
+        opened.
     storage_options : dict, default=None
         For fsspec, where the table itself lies elsewhere.
 
@@ -136,7 +140,8 @@ def load_table(
     _cut(
         clips, _times(table, found.get("start"), name), _times(table, found.get("end"), name), name
     )
-    check_files(clips, name)
+    if must_exist:
+        check_files(clips, name)
     labels = _labels(table, found.get("target"), name, "target=None where clips have no emotions")
     parts = _labels(table, found.get("groups"), name, "a name for each")
     who = "speaker" if "speaker" in table else found.get("groups")

@@ -11,6 +11,8 @@ import pandas as pd
 from ..io import check_allowed, local_path
 
 _SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".parquet": "", ".pq": ""}
+# How the names of tables end.
+TABLES = tuple(_SUFFIXES)
 
 
 def read_table(

@@ -76,16 +76,20 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     ------
     ValueError
         If the two were not tested on the same clips, in the same order.
+
+    See Also
+    --------
+    Evaluation.from_frame : An evaluation from a file of predictions.
     """
     for what in ("target", "groups", "rows"):
-        ours, theirs = getattr(a, what, None), getattr(b, what, None)
-        if not np.array_equal(np.asarray(ours), np.asarray(theirs)):
+        if not np.array_equal(_texts(getattr(a, what, None)), _texts(getattr(b, what, None))):
             raise ValueError(
                 f"The evaluations differ in {what!r}: only models that were tested on the same "
                 "clips, in the same order, can be compared. Evaluate both with the same data, "
                 "protocol and random_state."
             )
-    return paired_difference(a.target, a.prediction, b.prediction, a.groups)
+    # One may come from a file, where labels are texts.
+    return paired_difference(*map(_texts, (a.target, a.prediction, b.prediction, a.groups)))
 
 
 def paired_difference(y: Any, prediction_a: Any, prediction_b: Any, groups: Any) -> Comparison:
@@ -151,6 +155,10 @@ def paired_difference(y: Any, prediction_a: Any, prediction_b: Any, groups: Any)
     shares = (gains / clips.sum(axis=0)).mean(axis=1)
     p_value = _share_at_least(shares, difference, rng)
     return Comparison(difference, (float(low), float(high)), p_value, len(speakers), len(y))
+
+
+def _texts(column: Any) -> NDArray[np.str_]:
+    return np.array([str(cell) for cell in np.asarray(column).ravel().tolist()])
 
 
 def _recall_difference(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -149,6 +149,56 @@ class Evaluation:
         if self.groups is None:
             raise ValueError("The speakers are not known: give evaluate their groups.")
         return self._table(self.groups)
+
+    @classmethod
+    def from_frame(cls, table: pd.DataFrame, protocol: str) -> Self:
+        """Make an evaluation of its predictions, such as were saved as CSV.
+
+        Parameters
+        ----------
+        table : DataFrame
+            As `to_frame` gives it; texts will do for numbers. Labels of a file are compared as
+            texts: read it by ``pandas.read_csv(path, dtype=str, keep_default_na=False)``.
+        protocol : str
+            The protocol, which the table does not say.
+
+        Returns
+        -------
+        evaluation : Evaluation
+            Without leaks, scores and clips that were left out.
+
+        Raises
+        ------
+        ValueError
+            If a column of `to_frame` is missing.
+        """
+        missing = [name for name in ("target", "prediction") if name not in table]
+        if missing:
+            raise ValueError(
+                f"Expected the predictions of an evaluation, found no column {missing[0]!r}. "
+                f"There are: {', '.join(map(str, table.columns))}."
+            )
+        known = {name: table[name].to_numpy() for name in ("row", "fold") if name in table}
+        rows, folds = (
+            known[name].astype(np.intp) if name in known else None for name in ("row", "fold")
+        )
+        target, prediction = table["target"].to_numpy(), table["prediction"].to_numpy()
+        labels = np.unique(np.concatenate([target, prediction])).tolist()
+        shares = [f"probability_{label}" for label in labels]
+        has_all = set(shares) <= set(table) and len(shares) > 0
+        return cls(
+            protocol=protocol,
+            target=target,
+            prediction=prediction,
+            groups=table["speaker"].to_numpy() if "speaker" in table else None,
+            labels=labels,
+            n_clips=len(table) if rows is None else len(np.unique(rows)),
+            n_splits=1 if folds is None else len(np.unique(folds)),
+            rows=rows,
+            folds=folds,
+            probabilities=table[shares].to_numpy(dtype=np.float64) if has_all else None,
+            clips=table["clip"].to_numpy() if "clip" in table else None,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Give a row for each tested clip, for each time it was tested.

@@ -4,6 +4,8 @@ from ._cache import ClipCache
 from ._clip_pipeline import ClipPipeline, UnusableClipWarning
 from ._clip_union import ClipUnion
 from ._column_transformer import ClipColumnTransformer
+from ._predicting import predict_clips
+from ._prediction_file import ClipPrediction
 from ._recipes import make_emotion_pipeline
 from ._running import ClipError
 from ._temporary_cache import temporary_cache
@@ -14,11 +16,13 @@ __all__ = [
     "ClipColumnTransformer",
     "ClipError",
     "ClipPipeline",
+    "ClipPrediction",
     "ClipUnion",
     "UnusableClipWarning",
     "find_unusable",
     "fit_usable",
     "make_emotion_pipeline",
+    "predict_clips",
     "temporary_cache",
     "usable_rows",
 ]

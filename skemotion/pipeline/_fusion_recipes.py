@@ -100,11 +100,12 @@ def _picture(picture: str, rockets: bool) -> tuple[Steps, Steps]:
     """Give the stages that describe the picture, and the steps that classify it."""
     if picture == "hog3d":
         stages = [
-            ("load", VideoLoader(n_frames=60, scale=1)),
-            ("crop", FaceCrop(size=(96, 96), margin=0.0)),
+            ("load", VideoLoader(n_frames=60, scale=1, trim_dark=True)),
+            ("crop", FaceCrop()),
             ("hog3d", HOG3D(cell_size=(15, 16, 16))),
         ]
-        ridge = RidgeClassifier(alpha=100.0, class_weight="balanced")
+        # Of the order of a clip's squared length, which is the number of values: 2,592.
+        ridge = RidgeClassifier(alpha=1000.0, class_weight="balanced")
         return stages, [("scale", StandardScaler()), ("ridge", ridge)]
     load: tuple[str, Any] = ("load", LandmarkLoader())
     n_blendshapes = 0

@@ -68,7 +68,7 @@ def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
     None
     """
     cached = clone(model)
-    bare = [part for part in clip_pipelines(cached) if part.memory is None and _is_known(part)]
+    bare = [part for part in clip_pipelines(cached) if part.memory is None and is_known(part)]
     if not bare:
         yield cached
         return
@@ -110,8 +110,17 @@ def clip_pipelines(model: Any) -> list[ClipPipeline]:
     return [part for part in model_parts(model, skip_frozen=True) if isinstance(part, ClipPipeline)]
 
 
-def _is_known(pipeline: ClipPipeline) -> bool:
-    """Tell whether a cache can say what the steps of a pipeline do."""
+def is_known(pipeline: ClipPipeline) -> bool:
+    """Tell whether a cache can say what the steps of a pipeline do.
+
+    Parameters
+    ----------
+    pipeline : ClipPipeline
+
+    Returns
+    -------
+    is_known : bool
+    """
     try:
         for _, step in pipeline.steps:
             if step not in (None, "passthrough"):

@@ -23,7 +23,7 @@ from ..io import (
     split_fragment,
     timed_frames,
 )
-from ._luma import luma
+from ._luma import bright_span, luma
 from ._resampling import blend, shrink
 
 
@@ -35,6 +35,7 @@ def decode_clip(
     color: str = "gray",
     stride: int | None = None,
     fps: float | None = None,
+    trim_dark: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode one clip into a number of small frames; see `VideoLoader`.
 
@@ -54,6 +55,8 @@ def decode_clip(
         Keep every stride-th frame, instead of `n_frames`.
     fps : float, default=None
         Keep the frame nearest to each multiple of ``1 / fps`` seconds, instead of `n_frames`.
+    trim_dark : bool, default=False
+        Leave out frames at both ends that are darker than half the clip's median.
 
     Returns
     -------
@@ -66,20 +69,27 @@ def decode_clip(
     """
     shrunk = _Shrunk(clip_name(source), scale, size, color)
     if fps is not None:
-        return np.stack(_decode_by_time(source, Fraction(fps), shrunk))
+        return _clip_of(_decode_by_time(source, Fraction(fps), shrunk), trim_dark)
     if stride is not None:
         _, kept = _decode(source, lambda i: i % stride == 0, shrunk)
-        return np.stack(list(kept.values()))
+        return _clip_of(list(kept.values()), trim_dark)
     # Which frames are needed depends on how many there are, which a header may leave out or get
-    # wrong. Its word is taken first; where decoding finds another number, a second run has the
-    # right one. So no more frames are ever held than the result is made of.
-    n_found = _count_frames(source)
+    # wrong: where decoding finds another number, a second run has the right one. So no more frames
+    # are ever held than the result is made of.
+    if trim_dark:
+        tiny = _Shrunk(clip_name(source), 1, (16, 16), "gray")  # enough to see brightness
+        n_found, pictures = _decode(source, lambda _: True, tiny)
+        first, stop = bright_span(np.stack(list(pictures.values())))
+        n_dark = n_found - (stop - first)
+    else:
+        n_found, first, n_dark = _count_frames(source), 0, 0
     while True:
-        n_expected = n_found
-        wanted = {int(i) for row in _neighbours(n_expected, n_frames)[:2] for i in row}
+        n_expected, n_used = n_found, n_found - n_dark
+        wanted = {first + int(i) for row in _neighbours(n_used, n_frames)[:2] for i in row}
         n_found, kept = _decode(source, wanted.__contains__, shrunk)
         if n_found == n_expected:
-            return _interpolate(kept.__getitem__, n_found, n_frames)
+            used = {i - first: picture for i, picture in kept.items()}
+            return _interpolate(used.__getitem__, n_used, n_frames)
 
 
 def shrink_clip(
@@ -89,6 +99,7 @@ def shrink_clip(
     size: tuple[int, int] | None = None,
     color: str = "gray",
     stride: int | None = None,
+    trim_dark: bool = False,
 ) -> NDArray[Any]:
     """Do with a clip in memory what `decode_clip` does with a file.
 
@@ -96,7 +107,7 @@ def shrink_clip(
     ----------
     frames : ndarray of shape (n_clip_frames, height, width[, channel])
         Grey or RGB frames, uint8 or float.
-    n_frames, scale, size, color, stride
+    n_frames, scale, size, color, stride, trim_dark
         As for `decode_clip`.
 
     Returns
@@ -104,18 +115,26 @@ def shrink_clip(
     frames : ndarray of shape (n_frames, height, width[, 3])
     """
     grey = luma(frames)
+    if trim_dark and stride is None:
+        span = slice(*bright_span(grey))
+        frames, grey = frames[span], grey[span]
     if color == "gray":
         frames = grey
     elif frames.ndim == 3 or frames.shape[3] == 1:
         frames = np.repeat(grey[..., np.newaxis], 3, axis=3)
     if stride is not None:
-        return np.stack([_shrink(frame, scale, size) for frame in frames[::stride]])
+        return _clip_of([_shrink(frame, scale, size) for frame in frames[::stride]], trim_dark)
     return _interpolate(lambda i: _shrink(frames[i], scale, size), len(frames), n_frames)
 
 
 def interpolate(values: NDArray[Any], n_frames: int) -> NDArray[Any]:
     """Interpolate along the first axis, linearly, to a number of frames."""
     return _interpolate(values.__getitem__, len(values), n_frames)
+
+
+def _clip_of(pictures: list[NDArray[Any]], trim_dark: bool) -> NDArray[Any]:
+    frames = np.stack(pictures)
+    return frames[slice(*bright_span(frames))] if trim_dark else frames
 
 
 class _Shrunk:

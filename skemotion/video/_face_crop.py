@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..base import ClipTransformer
 from ..io import MediaError, clip_name
-from ._face_track import check_model_file, crop_face, detector_identity, track_face
+from ._face_boxes import check_model_file, detector_identity
+from ._face_track import crop_face, track_face
 
 
 class FaceCrop(ClipTransformer):

@@ -15,6 +15,7 @@ from ..base import ClipTransformer, ClipWindow, check_cell, is_sound, sliding_wi
 from ..io import MediaError, clip_name
 from ._decoding import Orientation, decode_clip, interpolate, shrink_clip, small_picture
 from ._frame_stream import file_frames, nearest
+from ._luma import bright_span
 
 
 class VideoLoader(ClipTransformer):
@@ -42,6 +43,10 @@ class VideoLoader(ClipTransformer):
         Keep `fps` frames per second of a clip, whatever its own rate, constant or not: those that
         are nearest to 0, ``1 / fps``, ``2 / fps`` seconds and so on, in place of `n_frames`. Clips
         come as a column of arrays. Arrays in memory have no times and are refused.
+    trim_dark : bool, default=False
+        Leave out frames at both ends of a clip whose mean luma is below half the median over the
+        frames, as where it begins black. With `n_frames`, files are then decoded twice. Rows of a
+        table, which are single pixels, stay as they are.
 
     Attributes
     ----------
@@ -88,6 +93,7 @@ class VideoLoader(ClipTransformer):
         "color": [StrOptions({"gray", "rgb"})],
         "stride": [Interval(Integral, 1, None, closed="left"), None],
         "fps": [Interval(Real, 0, None, closed="neither"), None],
+        "trim_dark": ["boolean"],
     }
 
     def __init__(
@@ -98,6 +104,7 @@ class VideoLoader(ClipTransformer):
         color: str = "gray",
         stride: int | None = None,
         fps: float | None = None,
+        trim_dark: bool = False,
     ) -> None:
         self.n_frames = n_frames
         self.scale = scale
@@ -105,6 +112,7 @@ class VideoLoader(ClipTransformer):
         self.color = color
         self.stride = stride
         self.fps = fps
+        self.trim_dark = trim_dark
 
     @property
     def ragged(self) -> bool:  # type: ignore[override]
@@ -136,7 +144,7 @@ class VideoLoader(ClipTransformer):
                 raise MediaError(
                     f"expected a picture, found sound at {clip[0]} Hz. Pass it in the audio column."
                 )
-            return decode_clip(clip, *asked, self.fps)
+            return decode_clip(clip, *asked, self.fps, self.trim_dark)
         if self.fps is not None:
             raise MediaError(
                 f"{clip_name(clip)}: expected a clip with times, as fps={self.fps:g} needs, found "
@@ -145,7 +153,7 @@ class VideoLoader(ClipTransformer):
         if clip.dtype != np.uint8 or clip.ndim not in (3, 4) or not clip.size:
             expected = "frames of shape (n_frames, height, width[, channel])"
             clip = check_cell(self, clip, None, ndim=(3, 4), expected=expected)
-        return shrink_clip(clip, *asked)
+        return shrink_clip(clip, *asked, self.trim_dark)
 
     def transform_windows(
         self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
@@ -184,13 +192,15 @@ class VideoLoader(ClipTransformer):
                 content = MediaError(
                     f"{clip_name(clip)}, {start:g} to {end:g} s: expected frames, found none."
                 )
-            elif self.fps is not None:
-                times = np.array([frame.seconds for frame in shown]) - start
-                content = np.stack([small[i] for i in nearest(times, self.fps, end - start)])
-            elif self.stride is not None:
-                content = np.stack(small[:: self.stride])
             else:
-                content = interpolate(np.stack(small), self.n_frames)
+                if self.fps is not None:
+                    times = np.array([frame.seconds for frame in shown]) - start
+                    small = [small[i] for i in nearest(times, self.fps, end - start)]
+                content = np.stack(small[:: self.stride])
+                if self.trim_dark:
+                    content = content[slice(*bright_span(content))]
+                if self.fps is None and self.stride is None:
+                    content = interpolate(content, self.n_frames)
             yield ClipWindow(start, end, content)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:

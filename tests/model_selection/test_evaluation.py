@@ -13,7 +13,7 @@ from sklearn.metrics import (
     f1_score,
 )
 
-from skemotion.model_selection import Evaluation
+from skemotion.model_selection import Evaluation, compare
 from skemotion.pipeline import ClipError
 
 LABELS = ["happy", "angry", "sad"]
@@ -221,3 +221,32 @@ def test_speakers_need_not_be_known():
     assert "per_speaker" not in json.loads(result.to_json())
     with pytest.raises(ValueError, match="speakers are not known"):
         result.per_speaker  # noqa: B018
+
+
+@pytest.mark.parametrize("labels", [["happy", "sad"], [1, 2]])
+def test_what_was_saved_is_compared_with_what_was_not(tmp_path, labels):
+    rng = np.random.default_rng(0)
+    y, guess, better = rng.choice(labels, (3, 60))
+    better = np.where(rng.random(60) < 0.5, y, better)
+    places = {"rows": np.arange(60), "folds": np.repeat([0, 1, 2, 3], 15)}
+    speakers = np.repeat([f"00{n}" for n in range(4)], 15)
+    first, second = (
+        Evaluation(
+            "speaker-independent", y, prediction, speakers, labels, 60, 4,
+            probabilities=rng.dirichlet([1, 1], 60), **places,
+        )
+        for prediction in (guess, better)
+    )  # fmt: skip
+    path = tmp_path / "predictions.csv"
+    first.to_frame().to_csv(path, index=False)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    loaded = Evaluation.from_frame(table, "speaker-independent")
+    assert (loaded.n_clips, loaded.n_splits, loaded.n_groups) == (60, 4, 4)
+    assert loaded.labels == [str(label) for label in labels]
+    assert (loaded.uar, loaded.accuracy_interval) == (first.uar, first.accuracy_interval)
+    np.testing.assert_array_equal(loaded.confusion_matrix, first.confusion_matrix)
+    np.testing.assert_allclose(loaded.probabilities, first.probabilities)
+    assert compare(loaded, second) == compare(first, second)
+    assert compare(loaded, second).difference == pytest.approx(second.uar - first.uar)
+    with pytest.raises(ValueError, match="no column 'target'"):
+        Evaluation.from_frame(table.drop(columns="target"), "speaker-independent")

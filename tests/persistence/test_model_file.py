@@ -458,7 +458,7 @@ def test_caches_stay_behind(model, clips, as_path, tmp_path):
     cache, other = tmp_path / "cache", tmp_path / "other"
     cached = make_pipeline(clone(model[0]), LogisticRegression(), memory=joblib.Memory(None))
     for branch in ("video", "audio"):
-        cached.set_params(**{f"columntransformer__{branch}__clips__memory": as_path(cache)})
+        cached.set_params(**{f"clipcolumntransformer__{branch}__clips__memory": as_path(cache)})
     cached.fit(clips, ["calm", "angry", "sad"] * 2)
     folders = [clips.memory for clips in clip_pipelines(cached)]
     memory = cached.memory

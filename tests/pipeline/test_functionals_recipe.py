@@ -1,8 +1,10 @@
 """The recipe of functionals, on voices and faces of which the emotion is known by construction."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from skimage.data import astronaut
 from sklearn.base import clone
 
 from skemotion import MediaError, load_model, save_model
@@ -154,3 +156,35 @@ def test_is_cloned_and_searched_by_names(corpus):
     model = make_emotion_pipeline("audio").set_params(audio__lda__shrinkage=0.9)
     assert clone(model).get_params()["audio__lda__shrinkage"] == 0.9
     assert clone(model).fit(X, y).named_estimators_["audio"]["lda"].shrinkage == 0.9
+
+
+def filmed_face(mood, rng):
+    """Film a face before a wall, after dark frames: at rest, or with hair and chin in motion."""
+    picture = cv2.resize(astronaut()[40:190, 150:300], (96, 96), interpolation=cv2.INTER_AREA)
+    picture = picture.mean(axis=2)
+    clip = np.full((30, 120, 150), 90.0) + rng.normal(0, 4, (120, 150))
+    clip[:, 12:108, 30:126] = picture
+    if mood == "happy":
+        sway = 25 * np.sin(np.arange(30) * rng.uniform(1.9, 2.1))
+        clip[:, 75:108, 30:126] += sway[:, np.newaxis, np.newaxis]
+    clip[: rng.integers(2, 6)] = 3
+    return clip.clip(0, 255).astype(np.uint8)
+
+
+def test_pictures_alone_need_no_landmarks(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.tile(["happy", "sad"], 3)
+    X = pd.DataFrame(
+        {
+            "video": pd.Series([filmed_face(mood, rng) for mood in y], dtype=object),
+            "speaker": np.repeat(["a", "b", "c"], 2),
+        }
+    )
+    model = make_emotion_pipeline("video", picture="hog3d", memory=tmp_path)
+    test = X["speaker"] == "c"
+    model.fit(X[~test], y[~test])
+    assert model.score(X[test], y[test]) == 1
+    # How long the dark lasted makes no difference.
+    longer = X[test].copy()
+    longer["video"] = [np.concatenate([np.zeros_like(c[:9]), c]) for c in longer["video"]]
+    np.testing.assert_array_equal(model.predict_proba(longer), model.predict_proba(X[test]))

@@ -11,11 +11,11 @@ from skemotion.datasets import make_ravdess
 from skemotion.pipeline import ClipPipeline
 from skemotion.pipeline._step_identity import step_identity
 from skemotion.video import HOG3D, FaceCrop, VideoLoader
+from skemotion.video._face_boxes import merge_windows
 from skemotion.video._face_track import (
     FaceTrack,
     crop_face,
     heaviest_chain,
-    merge_windows,
     smooth_path,
     track_face,
 )

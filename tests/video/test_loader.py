@@ -205,10 +205,43 @@ def test_unusual_names(tmp_path, encoded):
     assert VideoLoader(2).transform([tmp_path / "wrong ending.txt"]).shape == (1, 2, 20, 32)
 
 
-@pytest.mark.parametrize("asked", [{"n_frames": 7}, {"stride": 3}, {"fps": 10}])
+@pytest.fixture(scope="module")
+def fading(moving):
+    """The clip that moves, 6 dark frames before, 3 after and one in between."""
+    dark = np.full_like(moving, 12)
+    return np.concatenate([dark[:6], moving[:11], dark[:1], moving[11:], dark[:3]])
+
+
+@pytest.mark.parametrize("way", [{"n_frames": 15}, {"n_frames": 60}, {"stride": 2}, {"fps": 12.5}])
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_dark_ends_are_left_out_and_what_is_dark_in_between_stays(fading, way, color):
+    loader = VideoLoader(scale=1 / 2, color=color, trim_dark=True, **way)
+    plain = VideoLoader(scale=1 / 2, color=color, **way)
+    file, bright = encode_video(fading), encode_video(fading[6:-3])
+    (got,) = loader.transform([file])
+    np.testing.assert_array_equal(got, plain.transform([bright])[0])
+    if "fps" not in way:
+        (got,) = loader.transform([fading])
+        np.testing.assert_array_equal(got, plain.transform([fading[6:-3]])[0])
+
+
+@pytest.mark.parametrize("level", [0, 7, 255])
+def test_clips_of_one_brightness_and_centred_ones_lose_nothing(level, moving):
+    loader = VideoLoader(n_frames=9, scale=1, trim_dark=True)
+    flat = np.full((9, 8, 10), level, np.uint8)
+    for clip in (flat, encode_video(flat)):
+        np.testing.assert_array_equal(loader.transform([clip])[0], flat)
+    centred = moving - moving.max() - 1.0
+    assert loader.transform([centred])[0].shape == (9, 60, 96)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"n_frames": 7}, {"stride": 3}, {"fps": 10}, {"n_frames": 7, "trim_dark": True}]
+)
 def test_windows_are_those_of_segments(tmp_path, asked):
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (60, 12, 18), dtype=np.uint8)
+    frames[:5] //= 8
     (tmp_path / "a.mkv").write_bytes(encode_video(frames))
     loader = VideoLoader(scale=1 / 2, **asked)
     windows = list(loader.transform_windows(tmp_path / "a.mkv", window=1.0, hop=0.4))

@@ -1,0 +1,107 @@
+"""Clips without labels: files, folders and tables, as a model takes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..io import MediaError
+from ._files import PICTURE, SOUND, column, folder_files
+from ._table import load_table
+from ._table_files import TABLES
+
+_HEADER_BYTES = 4096
+
+
+def find_clips(
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    video: str | None = None,
+    audio: str | None = None,
+    landmarks: str | None = None,
+) -> pd.DataFrame:
+    """List clips to predict: files, those in folders, and those in tables.
+
+    Clips are listed, not opened; whether a file is there is seen when it is.
+
+    Parameters
+    ----------
+    sources : iterable of str or path-like
+        In this order:
+
+        - folders, of which the files of sound and video are taken, and those in zip archives, at
+          any depth, sorted by path;
+        - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as `load_table` takes them;
+        - files of landmarks, which are ``.csv`` files with a column ``x_0``;
+        - everything else is a clip: a path, a member of an archive, a part such as
+          ``clip.mp4#t=1,2``.
+    video, audio, landmarks : str, default=None
+        Columns of tables; see `load_table`.
+
+    Returns
+    -------
+    clips : pandas.DataFrame
+        A row for each clip, with the columns ``video`` and ``audio``, both of them the file
+        itself where it comes from no table; ``landmarks`` and ``speaker`` where some clip has one.
+
+    Raises
+    ------
+    MediaError
+        If there is no clip in a folder.
+    ValueError, FileNotFoundError
+        If a table cannot be used.
+
+    See Also
+    --------
+    skemotion.pipeline.predict_clips : Predicts them, whatever some of them are like.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skemotion.datasets import find_clips
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ["b.mp4", "a.wav", "notes.txt"]:
+    ...         Path(folder, name).touch()
+    ...     clips = find_clips([folder, "me.mp4"])
+    >>> [Path(clip).name for clip in clips["video"]]
+    ['a.wav', 'b.mp4', 'me.mp4']
+    """
+    rows: list[dict[str, Any]] = []
+    columns: dict[str, Any] = {"video": video, "audio": audio, "landmarks": landmarks}
+    for given in sources:
+        source, path = os.fspath(given), Path(given)
+        if path.is_dir():
+            rows += _in_folder(path)
+        elif path.suffix.lower() not in TABLES:
+            rows.append({"video": source, "audio": source})
+        elif _is_landmarks(path):
+            rows.append({"landmarks": source})
+        else:
+            table = load_table(source, target=None, must_exist=False, **columns).data
+            rows += table.to_dict("records")
+    names = ["video", "audio"]
+    names += [name for name in ("landmarks", "speaker") if any(name in row for row in rows)]
+    return pd.DataFrame({name: column([row.get(name) for row in rows]) for name in names})
+
+
+def _in_folder(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(file for file in folder_files(folder) if file.suffix in SOUND | PICTURE)
+    if not files:
+        raise MediaError(
+            f"{folder}: expected a folder with files of sound or video, found none. Check the path."
+        )
+    return [{"video": file.address, "audio": file.address} for file in files]
+
+
+def _is_landmarks(path: Path) -> bool:
+    """Say whether a file is one of landmarks, rather than a table of clips."""
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES).partition(b"\n")[0]
+    return b"x_0" in [name.strip() for name in header.split(b",")]

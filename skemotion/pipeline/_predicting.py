@@ -1,0 +1,231 @@
+"""Predicting many clips, some of which cannot be used."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from ..base import clip_column, is_missing, model_parts
+from ..io import clip_name
+from ._cache import ClipCache
+from ._prediction_file import ClipPrediction, PredictionFile
+from ._rows import rows_of
+from ._temporary_cache import clip_pipelines, is_known
+from ._usable import find_unusable
+
+# Clips per worker that are looked at together.
+_BATCH = 4
+_NAMES = ("file", "video", "audio", "landmarks")
+
+
+def predict_clips(
+    model: BaseEstimator,
+    X: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    n_jobs: int | None = None,
+) -> Generator[ClipPrediction]:
+    """Predict clips one after the other, and go on where one cannot be used.
+
+    Memory does not grow with the number of clips. With two workers or more, a clip that crashes
+    the decoder is one with an error, like any other.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted; not changed.
+    X : table or column of clips
+        As the model takes it.
+    out : path-like, default=None
+        File to write each prediction to when it is made: CSV (``.csv``) or JSON lines
+        (``.jsonl``), with the columns ``file``, ``label``, ``probability_LABEL`` for each label
+        if the model gives probabilities, and ``error``. Or JSON (``.json``), a list of the same,
+        written whole when all clips are done.
+    resume : bool, default=False
+        Whether to go on with `out` where there is one, of the same clips and by the same model,
+        which is not checked. What it holds is not computed again.
+    n_jobs : int, default=None
+        Clips worked on at once; None means what each `ClipPipeline` says.
+
+    Returns
+    -------
+    predictions : iterator of ClipPrediction
+        One per row, in order; those that `out` held among them.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    ValueError
+        If the name of `out` has another ending, or it holds predictions of other clips.
+    FileExistsError
+        If there is `out` already, without `resume`.
+
+    See Also
+    --------
+    find_unusable : Reports the clips that cannot be used.
+    skemotion.datasets.find_clips : Lists the clips of folders and tables.
+
+    Notes
+    -----
+    A model that scales clips by those of the same speaker gets all clips at once where X names
+    speakers; predictions then come at the end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skemotion.pipeline import ClipPipeline, predict_clips
+    >>> from skemotion.video import HOG3D, VideoLoader
+    >>> rng = np.random.default_rng(0)
+    >>> clips = [rng.integers(0, 255, (5, 60, 72), dtype=np.uint8) for _ in range(4)]
+    >>> describe = ClipPipeline([("load", VideoLoader()), ("hog3d", HOG3D())], flatten=True)
+    >>> model = make_pipeline(describe, GaussianNB()).fit(clips, list("abab"))
+    >>> for prediction in predict_clips(model, [clips[0], "lost.mp4"]):
+    ...     print(prediction.label, prediction.error is None)
+    a True
+    None False
+    """
+    check_is_fitted(model)
+    X = X if hasattr(X, "columns") else rows_of(X)
+    names = _names(X)
+    file = None
+    if out is not None:
+        gives = hasattr(model, "predict_proba")
+        # A model without classes gives labels of any kind.
+        labels = getattr(model, "classes_", np.array([])).tolist()
+        file = PredictionFile(out, names, labels, gives_probabilities=gives, resume=resume)
+    return _predictions(model, X, names, file, n_jobs)
+
+
+def _predictions(
+    model: Any, X: Any, names: list[str], file: PredictionFile | None, n_jobs: int | None
+) -> Generator[ClipPrediction]:
+    try:
+        kept = [] if file is None else file.kept
+        yield from kept
+        if len(kept) < len(names):
+            for prediction in _computed(model, X, names, len(kept), n_jobs):
+                if file is not None:
+                    file.write(prediction)
+                yield prediction
+        if file is not None:
+            file.finish()
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _computed(
+    model: Any, X: Any, names: list[str], start: int, n_jobs: int | None
+) -> Generator[ClipPrediction]:
+    """Predict the rows from one on, batch by batch."""
+    n_clips = len(names)
+    together = _looks_at_speakers(model, X)
+    with _cached(model, n_jobs) as (own, cache):
+        size = n_clips if together else _BATCH * joblib.effective_n_jobs(_n_jobs(own))
+        for first in range(0 if together else start, n_clips, size):
+            rows = np.arange(first, min(first + size, n_clips))
+            part = _safe_indexing(X, rows)
+            bad = {
+                error.row: _renumbered(error.reason, error.row, error.row + first)
+                for error in find_unusable(own, part)
+            }
+            good = np.setdiff1d(np.arange(len(rows)), list(bad)).astype(np.intp)
+            found = dict(zip(good.tolist(), _verdicts(own, part, good), strict=True))
+            for position, row in enumerate(rows.tolist()):
+                verdict = found.get(position)
+                if row >= start:
+                    if verdict is None or isinstance(verdict, str):
+                        reason = bad[position] if verdict is None else _renumbered(verdict, 0, row)
+                        yield ClipPrediction(row, names[row], None, {}, " ".join(reason.split()))
+                    else:
+                        label, shares = verdict
+                        yield ClipPrediction(row, names[row], label, shares, None)
+            # No clip comes again.
+            if cache is not None:
+                cache.clear()
+
+
+def _verdicts(model: Any, X: Any, rows: Any) -> list[Any]:
+    """Give label and probabilities of each row, or why there are none."""
+    if not len(rows):
+        return []
+    part = _safe_indexing(X, rows)
+    try:
+        if hasattr(model, "predict_proba"):
+            classes = model.classes_.tolist()
+            shares = model.predict_proba(part)
+            return [
+                (classes[row.argmax()], dict(zip(classes, row.tolist(), strict=True)))
+                for row in shares
+            ]
+        return [(label, {}) for label in np.asarray(model.predict(part)).tolist()]
+    except ValueError as error:
+        if len(rows) == 1:
+            return [str(error)]
+        # One of them it was.
+        return [verdict for row in rows for verdict in _verdicts(model, X, [row])]
+
+
+def _renumbered(reason: str, position: int, row: int) -> str:
+    """Put the number of a row of all clips in place of that in its batch."""
+    return re.sub(rf"(^|; )([Rr]ow|clip) {position}\b", rf"\1\2 {row}", reason)
+
+
+@contextmanager
+def _cached(model: Any, n_jobs: int | None) -> Iterator[tuple[Any, ClipCache | None]]:
+    """Give a copy of a model that opens each clip once, and the cache that makes it so."""
+    own = copy.deepcopy(model)
+    pipelines = clip_pipelines(own)
+    with tempfile.TemporaryDirectory(prefix="skemotion-", ignore_cleanup_errors=True) as folder:
+        bare = [part for part in pipelines if part.memory is None and is_known(part)]
+        for part in pipelines:
+            part.n_jobs = part.n_jobs if n_jobs is None else n_jobs
+            part.verbose = False
+        for part in bare:
+            part.memory = folder
+        yield own, ClipCache(folder) if bare else None
+
+
+def _n_jobs(model: Any) -> int | None:
+    return next((part.n_jobs for part in clip_pipelines(model)), 1)
+
+
+def _looks_at_speakers(model: Any, X: Any) -> bool:
+    """Say whether what is said of a clip depends on others of the same speaker."""
+    for part in model_parts(model):
+        if getattr(part, "uses_speaker_clips", False) is True:
+            if not isinstance(part.speaker, str) or not hasattr(X, "columns"):
+                return not isinstance(part.speaker, str)
+            if part.speaker in X.columns and not all(map(is_missing, X[part.speaker])):
+                return True
+    return False
+
+
+def _names(X: Any) -> list[str]:
+    """Name each row by its first clip."""
+    if not hasattr(X, "columns"):
+        column = clip_column(X)
+        if column is None or column.ndim > 1:
+            return [f"row {row}" for row in range(_num_samples(X))]
+        return [clip_name(clip) for clip in column]
+    columns = [list(X[name]) for name in _NAMES if name in X.columns]
+    rows = zip(*columns, strict=True) if columns else [()] * len(X)
+    return [
+        next((clip_name(clip) for clip in clips if not is_missing(clip)), f"row {row}")
+        for row, clips in enumerate(rows)
+    ]
