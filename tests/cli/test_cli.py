@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import skemotion
 from skemotion import (
@@ -135,6 +136,7 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
             "picture": "face",
             "speaker": None,
             "n_clips": 8,
+            "seconds": pytest.approx(0.5, abs=0.1),
             "n_unusable": 0,
             "n_clips_per_class": {"happy": 4, "sad": 4},
             "speakers": [1, 2],
@@ -623,6 +625,18 @@ def test_timeline(models, corpus, run, tmp_path):
     assert status == 1
     assert out == [f"Saved {tmp_path / name}" for name in ("clip.srt", "other.srt")]
     assert [line for line in errors if "gone.mp4" in line]
+
+
+def test_predict_says_where_a_clip_is_far_longer(models, corpus, run, tmp_path):
+    clip = next(corpus.glob("Actor_01/*.wav"))
+    samples, rate = soundfile.read(clip)
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.tile(samples, 8), rate)
+    status, out, errors = run("predict", models / "audio.skops", clip, long)
+    assert (status, len(out)) == (0, 2)
+    assert len(errors) == 1
+    assert f"warning: {long}: 4 s, where the model was trained on clips of about" in errors[0]
+    assert "skemotion timeline" in errors[0]
 
 
 def test_a_timeline_is_refused_before_the_work(models, corpus, run, tmp_path):
