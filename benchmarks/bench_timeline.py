@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -134,13 +134,13 @@ def compare_rates(model_path: str, clips: Sequence[str], recording: Path) -> Non
             lengths.append((container.duration or 0) / av.time_base)
     starts = [0.0, *accumulate(lengths)]
     full = None
-    for fps in (None, 15.0, 10.0, 5.0):
+    for fps in (None, 20.0, 15.0, 10.0):
         began = time.process_time()
         timeline = predict_timeline(model, os.fspath(recording), fps=fps)
         seconds = time.process_time() - began
         full = timeline if full is None else full
         parts = []
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             inside = (timeline["start"] > start - 0.5) & (timeline["end"] < end + 0.5)
             parts.append(timeline[inside].iloc[:, 4:].mean().idxmax())
         same = sum(a == b for a, b in zip(parts, alone, strict=True))
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", nargs="*")
     parser.add_argument("--model", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 10])
-    parser.add_argument("--fps", type=float, default=15.0)
+    parser.add_argument("--fps", type=float, default=20.0)
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -92,8 +92,9 @@ def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
     """Decode sound into the mean of its channels and its sample rate."""
     blocks: list[NDArray[np.float32]] = []
     n_bytes, rate = 0, 0
-    for block, rate in decode_blocks(source, name):
+    for block, block_rate in decode_blocks(source, name):
         blocks.append(block)
+        rate = block_rate
         n_bytes += block.nbytes
         if n_bytes > limits_in_force().max_bytes:
             raise beyond_limit(name, "max_bytes", "a longer waveform")

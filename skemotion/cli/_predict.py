@@ -9,6 +9,9 @@ from pathlib import Path
 from ._messages import complain
 from ._options import Commands, check_folder, column_options, jobs_options
 
+# Times the duration of a training clip.
+_MUCH_LONGER = 5
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
@@ -43,13 +46,12 @@ def run(options: argparse.Namespace) -> int:
     from ._work import number_of_workers
 
     model = load_model(options.model)
+    training = read_model_info(options.model)["training"]
     clips = find_clips(
         options.paths, video=options.video, audio=options.audio, landmarks=options.landmarks
     )
     if options.speaker is not None:
-        clips[read_model_info(options.model)["training"].get("speaker") or "speaker"] = (
-            options.speaker
-        )
+        clips[training.get("speaker") or "speaker"] = options.speaker
     n_failed = 0
     predictions = predict_clips(
         model,
@@ -69,4 +71,18 @@ def run(options: argparse.Namespace) -> int:
             if prediction.probabilities:
                 words.append(f"{max(prediction.probabilities.values()):.2f}")
             print("\t".join(words), flush=True)
+            _warn_of_length(prediction.clip, training.get("seconds"))
     return 1 if n_failed else 0
+
+
+def _warn_of_length(clip: str, usual: float | None) -> None:
+    """Say so where a clip is of a length that the model knows nothing of."""
+    from ..io import claimed_seconds
+
+    seconds = None if usual is None else claimed_seconds(clip)
+    if usual is not None and seconds is not None and seconds > _MUCH_LONGER * usual:
+        complain(
+            f"warning: {clip}: {seconds:.0f} s, where the model was trained on clips of about "
+            f"{usual:.1f} s: one emotion for all of it means little. skemotion timeline gives them "
+            "over time."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # With fewer, nothing can be learnt that applies to other clips.
 _FEWEST_CLIPS, _FEWEST_OF_AN_EMOTION, _FEWEST_SPEAKERS = 20, 5, 2
+# Enough to know how long clips are.
+_SOME_CLIPS = 50
 
 
 def add(commands: Commands) -> None:
@@ -61,11 +64,28 @@ def fit_and_save(work: Work, path: Path, **training: Any) -> None:
         path,
         **training,
         n_clips=len(target),
+        seconds=_usual_seconds(clips),
         n_unusable=len(work.errors),
         n_clips_per_class=n_clips_per_class,
         speakers=speakers,
     )
     print(f"Saved {saved}")
+
+
+def _usual_seconds(clips: Any) -> float | None:
+    """Give the median duration of some of the clips, by their headers."""
+    from statistics import median
+
+    from ..io import claimed_seconds
+
+    some = clips.iloc[:: -(-len(clips) // _SOME_CLIPS)]
+    columns = [name for name in ("audio", "video") if name in some]
+    cells = [
+        next((cell for cell in row if isinstance(cell, str | os.PathLike)), None)
+        for row in some[columns].itertuples(index=False)
+    ]
+    known = [s for s in (claimed_seconds(cell) for cell in cells if cell is not None) if s]
+    return round(median(known), 2) if known else None
 
 
 def _too_few(n_clips_per_class: dict[str, int], speakers: list[Any] | None) -> Iterator[str]:

@@ -158,7 +158,7 @@ class TimelineDisplay:
             ax = _new_axes()
         times, shares = self.times, self.probabilities
         if len(times) == 1:  # which has no width
-            times, shares = times + [-0.5, 0.5], np.repeat(shares, 2, axis=0)
+            times, shares = times + np.array([-0.5, 0.5]), np.repeat(shares, 2, axis=0)
         # What lies between two windows that have an answer is filled, and nothing else.
         areas = ax.stackplot(
             times,

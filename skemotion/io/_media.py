@@ -118,7 +118,7 @@ def _open(
 
 
 def claimed_seconds(source: Source) -> float | None:
-    """Give how long a clip is by its header, which may be wrong.
+    """Give how long a clip, or its segment, is by the header, which may be wrong.
 
     Parameters
     ----------
@@ -132,7 +132,12 @@ def claimed_seconds(source: Source) -> float | None:
     """
     for kind in ("video", "audio"):
         with suppress(MediaError), open_stream(source, kind) as (container, _):
-            return container.duration / av.time_base if container.duration else None
+            _, segment = split_fragment(source)
+            length = container.duration / av.time_base if container.duration else None
+            if segment is None:
+                return length
+            end = length if segment.end is None else float(segment.end)
+            return None if end is None else max(end - float(segment.start), 0.0)
     return None
 
 

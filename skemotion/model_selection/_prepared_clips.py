@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Self
 
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from ..base import ClipTransformer, model_parts
@@ -18,6 +20,8 @@ class PreparedClips(ClipTransformer):
 
     Parameters
     ----------
+    loader : estimator, default=None
+        The other stage.
     contents : dict of str to ndarray or MediaError, default=None
         What stands for each clip's name; errors are raised.
     """
@@ -25,15 +29,25 @@ class PreparedClips(ClipTransformer):
     takes = "clips"
     ragged = True
 
-    def __init__(self, contents: dict[str, NDArray[Any] | MediaError] | None = None) -> None:
+    def __init__(
+        self,
+        loader: Any = None,
+        contents: dict[str, NDArray[Any] | MediaError] | None = None,
+    ) -> None:
+        self.loader = loader
         self.contents = contents
 
     def transform_clip(self, clip: Any) -> NDArray[Any]:
         """Give what stands for a clip."""
         content = (self.contents or {})[clip]
         if isinstance(content, MediaError):
-            raise content
+            # Anew: one error for all windows would gather what it went through in each.
+            raise MediaError(str(content))
         return content
+
+    def name_values(self, input_features: Sequence[str] | None) -> list[str]:
+        """Name the values as the other stage does."""
+        return list(clone(self.loader).fit(["a clip"]).get_feature_names_out(input_features))
 
     def __sklearn_clone__(self) -> Self:
         return self  # with what is put in later on
@@ -63,7 +77,9 @@ def with_prepared_clips(model: Any) -> tuple[Any, list[tuple[Any, PreparedClips]
         if not hasattr(loader, "transform_windows"):
             return steps
         key = (type(loader), repr(loader.get_params()))
-        _, prepared = loaders.setdefault(key, (loader, PreparedClips({})))
+        if key not in loaders:
+            loaders[key] = (loader, PreparedClips(loader).fit(["a clip"]))
+        _, prepared = loaders[key]
         return [(name, prepared), *steps[1:]]
 
     for part in model_parts(model):

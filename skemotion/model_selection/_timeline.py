@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from ..base import object_array
 from ..classification import product_of_experts
-from ..io import MediaError, claimed_seconds
+from ..io import claimed_seconds
 from ..pipeline import UnusableClipWarning
 from ._prepared_clips import PreparedClips, with_prepared_clips
 from ._timeline_windows import Recording, TimelineRow
@@ -28,7 +28,6 @@ from ._timeline_windows import Recording, TimelineRow
 # Windows that are described at once: what is loaded of them is held.
 _BATCH = 8
 _LEAST_PROBABILITY = 1e-12
-_COLUMNS = ("start", "end", "label", "modalities")
 
 _positive = Interval(Real, 0, None, closed="neither")
 
@@ -54,7 +53,7 @@ def predict_timeline(
     hop: float = 1.0,
     *,
     smooth: int | None = None,
-    fps: float | None = 15.0,
+    fps: float | None = 20.0,
     silence: float | None = -60.0,
     speaker: str | None = None,
     verbose: bool = False,
@@ -79,7 +78,7 @@ def predict_timeline(
         Odd number of windows over which the logarithms of the probabilities are averaged, each
         window in the middle of its own; windows without a prediction do not count, and stay
         without. None or 1 does not smooth.
-    fps : float, default=15.0
+    fps : float, default=20.0
         Maximum number of frames per second in which `FaceLandmarks` looks for faces. Landmarks in
         between are interpolated, so the model gets the frame rate of its training. None uses that
         frame rate.
@@ -97,8 +96,9 @@ def predict_timeline(
     timeline : DataFrame
         A row per window: ``start`` and ``end`` in seconds; ``label``; ``modalities``, the branches
         of a `FusionClassifier` that the answer comes from, such as ``audio+video``, or for other
-        models what there is of the window; and a column of probabilities for each class. A window
-        that no modality can say anything of has no label (None) and NaN for probabilities.
+        models what there is of the window (``clip`` where they open it themselves), or nothing
+        where there is no answer; and a column of probabilities for each class. A window that no
+        modality can say anything of has no label (None) and NaN for probabilities.
 
     Raises
     ------
@@ -218,7 +218,7 @@ class _Answers:
                 if isinstance(content, np.ndarray)
             }
             answered = not np.isnan(probabilities[0])
-            self._modalities.append("+".join(sorted(used)) if answered else "")
+            self._modalities.append(("+".join(sorted(used)) or "clip") if answered else "")
 
     def _clips(self, names: list[str]) -> Any:
         """Give the names of windows as the model takes clips."""
@@ -237,20 +237,27 @@ class _Answers:
 
     def table(self, smooth: int) -> pd.DataFrame:
         probabilities = smoothed(np.array(self._probabilities), smooth)
-        unanswered = np.isnan(probabilities).any(axis=1)
+        unanswered = np.asarray(np.isnan(probabilities).any(axis=1))
         if unanswered.all() and self._error is not None:
             raise self._error
+        classes = self._model.classes_.tolist()
         labels = object_array(
             [
-                None if nothing else self._model.classes_[shares.argmax()]
+                None if nothing else classes[shares.argmax()]
                 for nothing, shares in zip(unanswered, probabilities, strict=True)
             ]
         )
         starts, ends = np.array(self._times).T
         table = pd.DataFrame(
-            dict(zip(_COLUMNS, (starts, ends, labels, self._modalities), strict=True))
+            {
+                "start": starts,
+                "end": ends,
+                # Pandas would make None NaN where it takes the labels for strings.
+                "label": pd.Series(labels, dtype=object),
+                "modalities": self._modalities,
+            }
         )
-        names = [str(label) for label in self._model.classes_]
+        names = [str(label) for label in classes]
         return pd.concat([table, pd.DataFrame(probabilities, columns=names)], axis=1)
 
 

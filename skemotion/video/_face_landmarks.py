@@ -209,8 +209,10 @@ class FaceLandmarks(ClipTransformer):
         FileNotFoundError, ImportError, MediaError
             As `transform_clip`; of what is damaged later on, after the windows before.
         """
-        settings = {"model_path": self.model_path, "fps": self.fps, "look_fps": fps}
-        for start, end, track in landmark_windows(clip, window, hop, **settings):
+        tracks = landmark_windows(
+            clip, window, hop, model_path=self.model_path, fps=self.fps, look_fps=fps
+        )
+        for start, end, track in tracks:
             values: NDArray[Any] | MediaError
             if track is None and self.on_missing == "raise":
                 values = _no_face(f"{clip_name(clip)}, {start:g} to {end:g} s")

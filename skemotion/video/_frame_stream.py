@@ -35,7 +35,8 @@ class Frame(NamedTuple):
 
 def in_color(frame: av.VideoFrame, orientation: Orientation) -> NDArray[np.uint8]:
     """Make a decoded frame an upright picture in RGB, in its own size."""
-    return orientation.turn(frame.to_ndarray(format="rgb24"))
+    picture: NDArray[Any] = frame.to_ndarray(format="rgb24")
+    return orientation.turn(picture)
 
 
 def file_frames(
@@ -128,4 +129,5 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
 def nearest(times: NDArray[np.float64], fps: float, length: float) -> NDArray[np.intp]:
     """Return the frames, by their times, nearest to 0, 1 / fps and so on up to a length."""
     wanted = np.arange(max(np.ceil(length * fps - 1e-6), 1)) / fps
-    return np.searchsorted((times[1:] + times[:-1]) / 2, wanted)
+    # Of two that are equally near, the earlier, whatever the rounding.
+    return np.searchsorted((times[1:] + times[:-1]) / 2, wanted - 1e-6)

@@ -15,6 +15,7 @@ from ..base import ClipTransformer, ClipWindow, check_cell, is_sound, sliding_wi
 from ..io import MediaError, clip_name
 from ._decoding import Orientation, decode_clip, interpolate, shrink_clip, small_picture
 from ._frame_stream import file_frames, nearest
+from ._luma import bright_span
 
 
 class VideoLoader(ClipTransformer):
@@ -190,13 +191,15 @@ class VideoLoader(ClipTransformer):
                 content = MediaError(
                     f"{clip_name(clip)}, {start:g} to {end:g} s: expected frames, found none."
                 )
-            elif self.fps is not None:
-                times = np.array([frame.seconds for frame in shown]) - start
-                content = np.stack([small[i] for i in nearest(times, self.fps, end - start)])
-            elif self.stride is not None:
-                content = np.stack(small[:: self.stride])
             else:
-                content = interpolate(np.stack(small), self.n_frames)
+                if self.fps is not None:
+                    times = np.array([frame.seconds for frame in shown]) - start
+                    small = [small[i] for i in nearest(times, self.fps, end - start)]
+                content = np.stack(small[:: self.stride])
+                if self.trim_dark:
+                    content = content[slice(*bright_span(content))]
+                if self.fps is None and self.stride is None:
+                    content = interpolate(content, self.n_frames)
             yield ClipWindow(start, end, content)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:

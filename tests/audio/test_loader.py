@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import soundfile
+from helpers import encode_wav
 
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
@@ -213,3 +214,19 @@ def test_a_waveform_depends_on_its_clip_alone():
     together = AudioLoader().transform(clips)
     for clip, waveform in zip(clips, together, strict=True):
         np.testing.assert_array_equal(load(clip), waveform)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 16000])
+def test_windows_are_cut_from_the_whole_waveform(tmp_path, sample_rate):
+    rng = np.random.default_rng(0)
+    (tmp_path / "a.wav").write_bytes(encode_wav(rng.normal(0, 0.1, 70_001), 22050))
+    loader = AudioLoader(sample_rate)
+    [whole] = loader.transform([tmp_path / "a.wav"])
+    windows = list(loader.transform_windows(tmp_path / "a.wav", window=1.3, hop=0.7))
+    assert len(windows) == 5
+    for number, (start, end, content) in enumerate(windows):
+        assert start == 0.7 * number
+        assert end == min(start + 1.3, len(whole) / sample_rate)
+        cut = whole[round(start * sample_rate) : round(end * sample_rate)]
+        np.testing.assert_allclose(content, cut, atol=1e-6)
+        assert len(content) == len(cut)

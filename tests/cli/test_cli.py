@@ -14,14 +14,23 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import skemotion
-from skemotion import cli, datasets, load_model, model_selection, pipeline, read_model_info
+from skemotion import (
+    cli,
+    datasets,
+    inspection,
+    load_model,
+    model_selection,
+    pipeline,
+    read_model_info,
+)
 from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
-COMMANDS = ("demo", "evaluate", "train", "predict", "cache", "fetch")
+COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "cache", "fetch")
 make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
 
 
@@ -127,6 +136,7 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
             "picture": "face",
             "speaker": None,
             "n_clips": 8,
+            "seconds": pytest.approx(0.5, abs=0.1),
             "n_unusable": 0,
             "n_clips_per_class": {"happy": 4, "sad": 4},
             "speakers": [1, 2],
@@ -591,3 +601,56 @@ def test_fetch(run, monkeypatch, corpus, tmp_path):
     path = tmp_path / "face_landmarker.task"
     monkeypatch.setattr(datasets, "fetch_face_landmarker", lambda folder: path, raising=False)
     assert run("fetch", "face-landmarker") == (0, [str(path)], [])
+
+
+def test_timeline(models, corpus, run, tmp_path):
+    clip = shutil.copy(next(corpus.glob("Actor_01/01-*.mp4")), tmp_path / "clip.mp4")
+    model = models / "audio.skops"
+    words = ("timeline", model, clip, "--window", "0.3", "--hop", "0.1")
+    status, out, errors = run(*words)
+    assert (status, errors) == (0, [])
+    rows = [line.split("\t") for line in out]
+    assert [row[0] for row in rows] == [str(clip)] * len(rows)
+    assert [row[1] for row in rows] == [f"{i / 10:.2f}" for i in range(len(rows))]
+    for row in rows:
+        assert row[3] in ("happy", "sad")
+        assert 0.5 <= float(row[4]) <= 1
+        assert row[5] == "audio"
+    status, out, _ = run(*words, "-o", tmp_path / "t.csv", "--smooth", "3")
+    assert (status, out) == (0, [f"Saved {tmp_path / 't.csv'}"])
+    assert len(pd.read_csv(tmp_path / "t.csv")) == len(rows)
+    other = shutil.copy(clip, tmp_path / "other.mp4")
+    clips = (tmp_path / "gone.mp4", clip, other)
+    status, out, errors = run("timeline", models / "both.skops", *clips, "-o", ".srt")
+    assert status == 1
+    assert out == [f"Saved {tmp_path / name}" for name in ("clip.srt", "other.srt")]
+    assert [line for line in errors if "gone.mp4" in line]
+
+
+def test_predict_says_where_a_clip_is_far_longer(models, corpus, run, tmp_path):
+    clip = next(corpus.glob("Actor_01/*.wav"))
+    samples, rate = soundfile.read(clip)
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.tile(samples, 8), rate)
+    status, out, errors = run("predict", models / "audio.skops", clip, long)
+    assert (status, len(out)) == (0, 2)
+    assert len(errors) == 1
+    assert f"warning: {long}: 4 s, where the model was trained on clips of about" in errors[0]
+    assert "skemotion timeline" in errors[0]
+
+
+def test_a_timeline_is_refused_before_the_work(models, corpus, run, tmp_path):
+    clip = next(corpus.glob("Actor_01/01-*.mp4"))
+    words = ("timeline", models / "audio.skops", clip)
+    assert assert_fails(run(*words, "-o", tmp_path / "t.doc"), "t.doc", ".TextGrid") == []
+    assert assert_fails(run(*words, clip, "-o", tmp_path / "t.csv"), "beside each") == []
+    assert assert_fails(run(*words, "-o", tmp_path / "no" / "t.csv"), "no such folder") == []
+    assert assert_fails(run(*words, "--smooth", "2"), "odd number") == []
+    with pytest.raises(SystemExit):
+        run(*words, "--hop", "0")
+
+
+def test_formats_are_those_of_the_library():
+    from skemotion.cli import _timeline
+
+    assert tuple(inspection.TIMELINE_FORMATS) == _timeline.FORMATS

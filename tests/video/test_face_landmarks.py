@@ -1,4 +1,5 @@
 import pickle
+import re
 import sys
 import threading
 import tracemalloc
@@ -316,3 +317,41 @@ def test_a_table_has_no_faces():
         "head-yaw_frame000",
         "face-found_frame003",
     ]
+
+
+def test_windows_are_cut_from_one_track(model, clips):
+    stage = FaceLandmarks(("landmarks", "blendshapes", "pose"), model_path=model)
+    [whole] = stage.transform([clips[LEANING]])
+    [all_of_it] = stage.transform_windows(clips[LEANING], 60, 60)
+    np.testing.assert_array_equal(all_of_it.content, whole)
+    windows = list(stage.transform_windows(clips[LEANING], 1.5, 0.5))
+    assert len(windows) == int(2 * all_of_it.end) + 1
+    for window in windows:
+        first = int(np.ceil(window.start * 29.97 - 1e-3))
+        last = int(np.ceil(window.end * 29.97 - 1e-3))
+        np.testing.assert_array_equal(window.content, whole[first:last])
+
+
+def test_windows_of_faces_that_are_looked_for_less_often(model, clips):
+    stage = FaceLandmarks(("landmarks", "found"), model_path=model)
+    [often] = stage.transform_windows(clips[LEANING], 60, 60)
+    [seldom] = stage.transform_windows(clips[LEANING], 60, 60, fps=15)
+    n_frames = len(seldom.content)
+    assert len(often.content) - n_frames <= 2
+    assert seldom.content[:, -1].mean() == pytest.approx(0.5, abs=0.02)
+    apart = np.abs(seldom.content[:, :-1] - often.content[:n_frames, :-1])
+    assert apart.mean() < 0.5  # pixels
+
+
+def test_windows_without_a_face(model, clips):
+    stage = FaceLandmarks(model_path=model)
+    *_, last = windows = list(stage.transform_windows(clips[THEN_NONE], 1, 1))
+    assert windows[0].content.shape == (30, 68, 2)
+    assert isinstance(windows[4].content, MediaError)
+    assert re.match(r".*face_noface.mov, 4 to 5 s: expected a face", str(windows[4].content))
+    assert last.start < last.end
+    stage.set_params(on_missing="nan")
+    assert all(
+        np.isnan(window.content).all() and window.content.shape == (1, 68, 2)
+        for window in stage.transform_windows(clips[NO_FACE], 2, 2)
+    )

@@ -233,3 +233,19 @@ def test_clips_of_one_brightness_and_centred_ones_lose_nothing(level, moving):
         np.testing.assert_array_equal(loader.transform([clip])[0], flat)
     centred = moving - moving.max() - 1.0
     assert loader.transform([centred])[0].shape == (9, 60, 96)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"n_frames": 7}, {"stride": 3}, {"fps": 10}, {"n_frames": 7, "trim_dark": True}]
+)
+def test_windows_are_those_of_segments(tmp_path, asked):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (60, 12, 18), dtype=np.uint8)
+    frames[:5] //= 8
+    (tmp_path / "a.mkv").write_bytes(encode_video(frames))
+    loader = VideoLoader(scale=1 / 2, **asked)
+    windows = list(loader.transform_windows(tmp_path / "a.mkv", window=1.0, hop=0.4))
+    assert [w.end for w in windows] == pytest.approx([1, 1.4, 1.8, 2.2, 2.4, 2.4])
+    for window in windows:
+        segment = f"{tmp_path / 'a.mkv'}#t={window.start:.4f},{window.end:.4f}"
+        np.testing.assert_array_equal(window.content, loader.transform([segment])[0])

@@ -1,0 +1,117 @@
+"""``skemotion timeline``: say the emotions over the course of long recordings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ._messages import complain
+from ._options import Commands, check_folder
+
+# As in skemotion.inspection, which takes seconds to import.
+FORMATS = (".csv", ".json", ".srt", ".vtt", ".TextGrid", ".png")
+# Only a few windows are held, so that what guards memory need not stop a recording: a day of it.
+_MOST_SECONDS, _MOST_FRAMES = 86_400, 10_000_000
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("timeline", help="say the emotions over time in long recordings")
+    parser.add_argument("model", metavar="MODEL", help="file that train wrote")
+    parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help=f"save as {', '.join(FORMATS)} by the ending, in place of lines on "
+                        "standard output; an ending alone, such as .srt, saves beside each "
+                        "clip")  # fmt: skip
+    parser.add_argument("--window", type=_positive, default=3.0, metavar="SECONDS",
+                        help="length of a window (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--hop", type=_positive, default=1.0, metavar="SECONDS",
+                        help="from one window to the next (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--smooth", type=int, metavar="N",
+                        help="average over N windows, an odd number")  # fmt: skip
+    parser.add_argument("--fps", type=_positive, default=20.0, metavar="N",
+                        help="frames a second in which faces are looked for "
+                        "(default: %(default)s)")  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print or save a timeline per clip, and say which clips cannot be used."""
+    outputs = _outputs(options.clips, options.output)
+    from .. import limits
+    from ..inspection import write_timeline
+    from ..model_selection import predict_timeline
+    from ..persistence import load_model
+
+    model = load_model(options.model)
+    n_failed = 0
+    for clip, path in zip(options.clips, outputs, strict=True):
+        try:
+            with limits(max_seconds=_MOST_SECONDS, max_frames=_MOST_FRAMES):
+                timeline = predict_timeline(
+                    model,
+                    clip,
+                    options.window,
+                    options.hop,
+                    smooth=options.smooth,
+                    fps=options.fps,
+                    verbose=path is not None,
+                )
+        except ValueError as error:
+            complain(error)
+            n_failed += 1
+            continue
+        if path is None:
+            _print(timeline, clip)
+        else:
+            print(f"Saved {write_timeline(timeline, path)}", flush=True)
+    return 1 if n_failed else 0
+
+
+def _print(timeline: Any, clip: str) -> None:
+    """Print a line per window: clip, start, end, emotion, its probability, modalities."""
+    for row in timeline.to_dict("records"):
+        label = row["label"]
+        answer = ["-", "-", "-"]
+        if row["modalities"]:
+            answer = [str(label), f"{row[str(label)]:.2f}", row["modalities"]]
+        print("\t".join([clip, f"{row['start']:.2f}", f"{row['end']:.2f}", *answer]), flush=True)
+
+
+def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
+    """Say where each clip's timeline goes, and refuse what cannot be written before the work."""
+    if output is None:
+        return [None] * len(clips)
+    known = {name.lower(): name for name in FORMATS}
+    if output.name.lower() in known:  # an ending alone
+        paths = [Path(clip).with_suffix(known[output.name.lower()]) for clip in clips]
+    elif output.suffix.lower() not in known:
+        raise ValueError(
+            f"{output}: expected a name that ends in {', '.join(FORMATS)}, or one of these endings "
+            "alone, which saves beside each clip."
+        )
+    elif len(clips) > 1:
+        raise ValueError(
+            f"{output}: expected an ending alone, such as {output.suffix}, where there are several "
+            "clips: it saves a file beside each."
+        )
+    else:
+        paths = [output]
+    for path, clip in zip(paths, clips, strict=True):
+        check_folder(path.parent)
+        if path == Path(clip):
+            raise ValueError(f"{path}: is the clip itself. Give another name.")
+        if path.suffix == ".png":
+            from ._evaluate import check_pictures
+
+            check_pictures()
+    return list(paths)
+
+
+def _positive(word: str) -> float:
+    number = float(word)
+    if not number > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
