@@ -36,7 +36,8 @@ def find_clips(
         - folders, of which the files of sound and video are taken, and those in zip archives, at
           any depth, sorted by path;
         - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as `load_table` takes them;
-        - files of landmarks, which are ``.csv`` files with a column ``x_0``;
+        - files of landmarks, which are ``.csv`` files with a column ``x_0``, or members of
+          archives that end in ``.csv``;
         - everything else is a clip: a path, a member of an archive, a part such as
           ``clip.mp4#t=1,2``.
     video, audio, landmarks : str, default=None
@@ -46,7 +47,8 @@ def find_clips(
     -------
     clips : pandas.DataFrame
         A row for each clip, with the columns ``video`` and ``audio``, both of them the file
-        itself where it comes from no table; ``landmarks`` and ``speaker`` where some clip has one.
+        itself where it comes from no table, and ``landmarks``; and ``speaker``, where a table
+        names one.
 
     Raises
     ------
@@ -77,15 +79,15 @@ def find_clips(
         source, path = os.fspath(given), Path(given)
         if path.is_dir():
             rows += _in_folder(path)
-        elif path.suffix.lower() not in TABLES:
-            rows.append({"video": source, "audio": source})
         elif _is_landmarks(path):
             rows.append({"landmarks": source})
+        elif path.suffix.lower() not in TABLES:
+            rows.append({"video": source, "audio": source})
         else:
             table = load_table(source, target=None, must_exist=False, **columns).data
             rows += table.to_dict("records")
-    names = ["video", "audio"]
-    names += [name for name in ("landmarks", "speaker") if any(name in row for row in rows)]
+    names = ["video", "audio", "landmarks"]
+    names += ["speaker"] if any("speaker" in row for row in rows) else []
     return pd.DataFrame({name: column([row.get(name) for row in rows]) for name in names})
 
 
@@ -100,6 +102,9 @@ def _in_folder(folder: Path) -> list[dict[str, Any]]:
 
 def _is_landmarks(path: Path) -> bool:
     """Say whether a file is one of landmarks, rather than a table of clips."""
+    member, archive, _ = str(path).partition("::")
+    if archive:
+        return member.lower().endswith(".csv")
     if path.suffix.lower() != ".csv" or not path.is_file():
         return False
     with path.open("rb") as file:
