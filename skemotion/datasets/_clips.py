@@ -26,16 +26,16 @@ def find_clips(
 ) -> pd.DataFrame:
     """List clips to predict: files, those in folders, and those in tables.
 
-    Clips are listed, not opened; whether a file is there is seen when it is.
+    Clips are listed, not opened, and it is not checked that files exist.
 
     Parameters
     ----------
     sources : iterable of str or path-like
         In this order:
 
-        - folders, of which the files of sound and video are taken, and those in zip archives, at
-          any depth, sorted by path;
-        - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as `load_table` takes them;
+        - folders: their files of sound and video, also in zip archives, at any depth, sorted by
+          path;
+        - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as for `load_table`;
         - files of landmarks, which are ``.csv`` files with a column ``x_0``, or members of
           archives that end in ``.csv``;
         - everything else is a clip: a path, a member of an archive, a part such as
@@ -46,9 +46,8 @@ def find_clips(
     Returns
     -------
     clips : pandas.DataFrame
-        A row for each clip, with the columns ``video`` and ``audio``, both of them the file
-        itself where it comes from no table, and ``landmarks``; and ``speaker``, where a table
-        names one.
+        A row for each clip, with the columns ``video`` and ``audio``, which are both the file
+        itself unless it is from a table, and ``landmarks``; ``speaker`` if a table has it.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def find_clips(
 
     See Also
     --------
-    skemotion.pipeline.predict_clips : Predicts them, whatever some of them are like.
+    skemotion.pipeline.predict_clips : Predicts them, with an error for unusable clips.
 
     Examples
     --------

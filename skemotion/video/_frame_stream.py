@@ -126,6 +126,6 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
 
 
 def nearest(times: NDArray[np.float64], fps: float, length: float) -> NDArray[np.intp]:
-    """Give which of some frames, by their times, are nearest to 0, 1 / fps and so on to a length."""
+    """Return the frames, by their times, nearest to 0, 1 / fps and so on up to a length."""
     wanted = np.arange(max(np.ceil(length * fps - 1e-6), 1)) / fps
     return np.searchsorted((times[1:] + times[:-1]) / 2, wanted)

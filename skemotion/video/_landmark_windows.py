@@ -103,9 +103,7 @@ class _Faces:
             for key in [key for key in self._blendshapes if key[1] <= past[-1]]:
                 del self._blendshapes[key]
 
-    def _shapes(
-        self, face: int, index: int, points: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _shapes(self, face: int, index: int, points: NDArray[np.float32]) -> NDArray[np.float32]:
         if (face, index) not in self._blendshapes:
             self._blendshapes[face, index] = find_blendshapes(points, self._follower.networks)
         return self._blendshapes[face, index]
