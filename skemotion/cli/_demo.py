@@ -10,6 +10,16 @@ from ._evaluate import check_pictures, report
 from ._options import PROTOCOLS, Commands, jobs_options
 from ._train import fit_and_save
 
+# Drawn faces are none to the face landmarker, so that functionals are those of sound.
+_RECIPES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "Reference recipe, picture and sound",
+        "reference",
+        {"modality": "both", "recipe": "reference"},
+    ),
+    ("Functionals of speech", "functionals", {"modality": "audio", "recipe": "functionals"}),
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
@@ -25,7 +35,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make a corpus; evaluate, train and save a model."""
+    """Make a corpus; evaluate, train and save a model by each recipe."""
     corpus_path = options.out / "corpus"
     if options.out.exists() and any(options.out.iterdir()) and not corpus_path.is_dir():
         raise FileExistsError(
@@ -39,14 +49,16 @@ def run(options: argparse.Namespace) -> int:
     make_ravdess(corpus_path, n_actors=options.actors, n_jobs=options.jobs, verbose=True)
     corpus = load_corpus(corpus_path)
     print("Drawn faces and synthetic voices: the figures below say nothing about people.\n")
-    model_path = options.out / "model.skops"
-    # The other recipe looks for faces that are not drawn.
-    recipe: dict[str, Any] = {"modality": "both", "recipe": "reference"}
-    with Work.on(corpus, n_jobs=options.jobs, max_unusable=0.0, **recipe) as work:
-        report(work, PROTOCOLS, options.out)
-        fit_and_save(work, model_path, corpus="synthetic", **recipe)
     clip = corpus.data["video"].iloc[0]
-    print(f"\nTry it:\n  skemotion predict {model_path} {clip}")
+    for title, folder, recipe in _RECIPES:
+        print(f"{title}\n", flush=True)
+        out = options.out / folder
+        out.mkdir(exist_ok=True)
+        model_path = out / "model.skops"
+        with Work.on(corpus, n_jobs=options.jobs, max_unusable=0.0, **recipe) as work:
+            report(work, PROTOCOLS, out)
+            fit_and_save(work, model_path, corpus="synthetic", **recipe)
+        print(f"\nTry it:\n  skemotion predict {model_path} {clip}\n", flush=True)
     return 0
 
 
