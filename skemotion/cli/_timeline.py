@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help=f"save as {', '.join(FORMATS)} by the ending, in place of lines on "
-                        "standard output; an ending alone, such as .srt, saves beside each "
+                        "standard output; only a suffix, such as .srt, saves next to each "
                         "clip")  # fmt: skip
     parser.add_argument("--window", type=_positive, default=3.0, metavar="SECONDS",
                         help="length of a window (default: %(default)s)")  # fmt: skip
@@ -90,12 +90,12 @@ def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
     elif output.suffix.lower() not in known:
         raise ValueError(
             f"{output}: expected a name that ends in {', '.join(FORMATS)}, or one of these endings "
-            "alone, which saves beside each clip."
+            "alone, which saves next to each clip."
         )
     elif len(clips) > 1:
         raise ValueError(
             f"{output}: expected an ending alone, such as {output.suffix}, where there are several "
-            "clips: it saves a file beside each."
+            "clips: it saves a file next to each."
         )
     else:
         paths = [output]
