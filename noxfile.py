@@ -105,6 +105,6 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, each beside the plain way and the peer; all of them write a table."""
+    """Run the benchmarks, each against the plain way and a peer; all of them write a table."""
     install(session, "bench")
     session.run("python", "benchmarks/run_all.py", *session.posargs)

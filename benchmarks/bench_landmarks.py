@@ -1,4 +1,4 @@
-"""Face landmarks beside the mediapipe package: agreement, time and memory; what size and rate do.
+"""Face landmarks against the mediapipe package: agreement, time, memory; effect of size and rate.
 
 ``python benchmarks/bench_landmarks.py CLIP ... --model face_landmarker.task`` measures what the
 size and the rate of frames do to landmarks, and in how many frames the face is found.

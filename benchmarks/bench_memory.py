@@ -29,7 +29,7 @@ def own_memory() -> float:
     for line in STATUS.read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError(f"{STATUS} tells no RssAnon: run this on Linux 4.5 or later.")
+    raise RuntimeError(f"{STATUS} has no RssAnon: run this on Linux 4.5 or later.")
 
 
 @contextmanager
@@ -97,9 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
     parser.add_argument("--folder", type=Path, help="on a disk with 4 GB to spare for 500 clips")
     args = parser.parse_args(arguments)
     if not STATUS.exists():
-        print(
-            "\nThe process's own memory is told by Linux alone (/proc/self/status): not measured."
-        )
+        print("\nOnly Linux reports a process's own memory (/proc/self/status): not measured.")
         return Outcome([])
     print(f"\nThe process's own memory (RssAnon), {args.jobs} workers, HOG3D and then Tucker")
     found: dict[int, dict[str, float]] = {}

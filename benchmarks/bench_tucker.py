@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
                 ],
                 f"errors differ by {difference:.0e}",
                 difference <= 1e-6,
-                f"beside the input: {peaks['tensorly partial_tucker']:,.0f} MB, "
+                f"besides the input: {peaks['tensorly partial_tucker']:,.0f} MB, "
                 f"ours {peaks['skemotion']:.0f} MB",
             )
         ],

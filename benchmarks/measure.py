@@ -1,4 +1,4 @@
-"""Measuring, shared by the benchmarks: in turns, in one run, beside what a ratio should be."""
+"""Measuring, shared by the benchmarks: in turns, in one run, with the required ratio."""
 
 from __future__ import annotations
 

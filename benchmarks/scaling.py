@@ -47,11 +47,11 @@ def scaling(figures: dict[str, float]) -> str:
           for step, size in cache.items()),
         ("cache, all steps", size_of(held), "the sum"),
         ("descriptors, mapped from disk", size_of(result), "`nox -s bench -- memory`"),
-        ("Tucker of the descriptors, all cores of this machine", f"{tucker * 1000:.1f} ms",
+        ("Tucker of the descriptors, one core", f"{tucker * 1000:.1f} ms",
          "`nox -s bench -- tucker`"),
         ("own memory of two workers, any number of clips", f"{figures['own_memory']:.0f} MB",
          "`nox -s bench -- memory`"),
-        ("own memory of Tucker, beside 50 MB", f"{projected:.2f} MB", "`nox -s bench -- tucker`"),
+        ("own memory of Tucker, besides 50 MB", f"{projected:.2f} MB", "`nox -s bench -- tucker`"),
     )  # fmt: skip
     costs = [("cost", *(f"{title} ({n:,} clips)" for title, n in PLACES))]
     costs += [

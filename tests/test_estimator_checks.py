@@ -46,9 +46,10 @@ from skemotion.decomposition import (
     MiniRocket,
     MultiRocket,
     PartialTucker,
+    TrajectoryResampler,
     TrajectoryStatistics,
 )
-from skemotion.pipeline import ClipPipeline
+from skemotion.pipeline import ClipPipeline, ClipUnion
 from skemotion.video import (
     HOG3D,
     FaceCrop,
@@ -123,6 +124,8 @@ STAGES = [
     SpeechTrajectories(n_points=12),
     BSplineProjector(),
     TrajectoryStatistics(),
+    TrajectoryResampler(5),
+    ClipUnion([("peak", ClipFunction(peak)), ("again", ClipFunction(peak))]),
     PartialTucker(),
     MiniRocket(200, n_points=20),
     MultiRocket(84, n_points=20),
@@ -219,6 +222,14 @@ class LiftedOpenSMILE(_Lift, OpenSMILE):
 
 
 class LiftedBSplineProjector(_Lift, BSplineProjector):
+    pass
+
+
+class LiftedTrajectoryResampler(_Lift, TrajectoryResampler):
+    pass
+
+
+class LiftedClipUnion(_Lift, ClipUnion):
     pass
 
 
@@ -386,7 +397,8 @@ def test_promises_of_stages_of_one_clip(stage):
 
 
 def test_every_public_stage_is_checked():
-    checked = {type(stage) for stage in STAGES}
+    # Checked where it is installed.
+    checked = {type(stage) for stage in STAGES} | {OpenSMILE}
     for module in (audio, base, classification, decomposition, pipeline, video):
         public = {value for value in vars(module).values() if isinstance(value, type)}
         stages = {c for c in public if issubclass(c, ClipTransformer)} - {ClipTransformer}

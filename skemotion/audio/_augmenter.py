@@ -19,26 +19,26 @@ from ._spectrum import analyse, stretch
 class AudioAugmenter(ClipTransformer):
     """Make variants of each waveform, which become further columns of the same clip.
 
-    In this order: with white noise, at other pitches, at other speeds, shifted in time. A clip's
-    variants, the noise included, depend on nothing but the clip and the parameters.
+    The order is: with white noise, at other pitches, at other speeds, shifted in time. A clip's
+    variants, the noise included, depend only on the clip and the parameters.
 
     Parameters
     ----------
     noise : float or None, default=0.005
         Standard deviation of white noise, in the waveform's unit; None for no such variant.
     pitch_steps : tuple of float, default=(4, -6, 3)
-        Semitones, one variant each; the length stays.
+        Semitones, one variant each; the length does not change.
     speed_rates : tuple of float, default=(1.5, 2.0, 0.8, 0.5)
-        Tempo as a multiple of the clip's own, one variant each; the pitch stays.
+        Tempo as a multiple of the clip's own, one variant each; the pitch does not change.
     time_shifts : tuple of float, default=()
-        Seconds, one variant each; towards the end where positive. The shift is circular: what
-        leaves at one end comes back at the other, so that no sound is lost.
+        Seconds, one variant each; positive towards the end. The shift is circular: samples leaving
+        at one end return at the other, so no sound is lost.
     include_original : bool, default=False
         Whether the clip itself comes before its variants.
     random_state : int, default=0
         Seed of the noise, together with the clip's samples: the same clip gets the same noise in
-        any order, batch, fold or worker. A generator or None, whose noise would depend on what
-        was drawn before, is not taken.
+        any order, batch, fold or worker. Generators and None are refused: their noise would depend
+        on earlier draws.
     sample_rate : int, default=22050
         Samples per second (Hz) of the waveforms; only the time shifts need it.
 
@@ -47,7 +47,7 @@ class AudioAugmenter(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of waveforms.
 
@@ -60,8 +60,8 @@ class AudioAugmenter(ClipTransformer):
     -----
     Pitch and speed variants equal those of `librosa.effects.pitch_shift` and
     `librosa.effects.time_stretch` [1]_ in double precision to 1e-6 of the waveform's peak. In
-    single precision, librosa's own are up to a hundredth of the peak away from these: it adds up
-    phases over thousands of turns, and rounding takes from what is left of them.
+    single precision, librosa's own differ from these by up to a hundredth of the peak: it sums
+    phases over thousands of turns, which loses digits by rounding.
 
     References
     ----------
@@ -142,13 +142,13 @@ class AudioAugmenter(ClipTransformer):
         ]
 
     def check_parameters(self) -> None:
-        """Refuse variants that are no numbers, or none at all."""
+        """Refuse variants that are not numbers, or none at all."""
         _check_variants(
             self.noise, self.pitch_steps, self.speed_rates, self.time_shifts, self.include_original
         )
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing: the names say what is needed."""
+        """Store nothing: the names do not depend on the clip."""
 
     def _table(self, column: NDArray[Any]) -> NDArray[Any]:
         return one_column(column, "waveforms").reshape(-1, 1)

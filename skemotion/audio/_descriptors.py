@@ -39,7 +39,7 @@ def mel_spectrum(
 
 
 def mfcc(mel: NDArray[Any], n_mfcc: int) -> NDArray[Any]:
-    """Give the first cepstral coefficients of a mel spectrum; equals `librosa.feature.mfcc`."""
+    """Return the first cepstral coefficients of a mel spectrum; equals `librosa.feature.mfcc`."""
     coefficients: NDArray[Any] = scipy.fft.dct(librosa.power_to_db(mel), norm="ortho", axis=0)
     return coefficients[:n_mfcc]
 
@@ -110,7 +110,7 @@ def derivative(curves: NDArray[Any], order: int) -> NDArray[Any]:
 def zero_crossing_rate(
     waveform: NDArray[Any], frame_length: int, hop_length: int
 ) -> NDArray[np.float64]:
-    """Give the share of samples before which the sign changes.
+    """Return the share of samples before which the sign changes.
 
     Equals `librosa.feature.zero_crossing_rate`.
     """
@@ -127,7 +127,7 @@ def zero_crossing_rate(
 
 
 def root_mean_square(frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the loudness of frames of samples; equals `librosa.feature.rms`."""
+    """Return the loudness of frames of samples; equals `librosa.feature.rms`."""
     energy = np.einsum("ij,ij->i", frames, frames)
     return np.asarray(np.sqrt(energy / frames.shape[1])[np.newaxis])
 
@@ -136,7 +136,7 @@ def root_mean_square(frames: NDArray[np.float64]) -> NDArray[np.float64]:
 def _mel_filters(
     n_mels: int, sample_rate: int, frame_length: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
-    """Give each filter's weights, and between which bins they are not zero."""
+    """Return each filter's weights, and between which bins they are not zero."""
     weights = librosa.filters.mel(sr=sample_rate, n_fft=frame_length, n_mels=n_mels)
     inside = weights > 0
     first = inside.argmax(axis=1)
@@ -156,7 +156,7 @@ def _chroma_filters(tuning: float, sample_rate: int, frame_length: int) -> NDArr
 def _bands(
     sample_rate: int, frame_length: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Give each contrast band's first and stop bin, and of how many bins extremes are means."""
+    """Return each contrast band's first and stop bin, and of how many bins extremes are means."""
     frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=frame_length)
     first, stop, count = [], [], []
     for band, (low, high) in enumerate(pairwise(_BAND_EDGES)):

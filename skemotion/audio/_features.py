@@ -34,12 +34,12 @@ class AudioFeatures(ClipTransformer):
     """Describe each waveform by acoustic features over time.
 
     Values are those of librosa, with its defaults, to rounding; the features share one spectrum.
-    A clip's features depend on nothing but the clip.
+    A clip's features depend only on the clip.
 
     Parameters
     ----------
     features : tuple of str, default=("mfcc", "zcr", "rms", "chroma", "contrast")
-        Which features, in which order: "mfcc" (mel-frequency cepstral coefficients), "zcr"
+        The features, in this order: "mfcc" (mel-frequency cepstral coefficients), "zcr"
         (zero-crossing rate), "rms" (root mean square), "chroma" (12 pitch classes), "contrast"
         (spectral contrast of 7 octave bands, dB), "mel" (mel spectrum, power), "centroid"
         (spectral centroid, Hz), "rolloff" (frequency below which 85 % of the magnitude lies, Hz),
@@ -49,7 +49,7 @@ class AudioFeatures(ClipTransformer):
     n_mfcc : int, default=13
         Number of cepstral coefficients.
     n_mels : int, default=128
-        Bands of the mel spectrum, also of that which "mfcc" is computed from.
+        Bands of the mel spectrum, including the one from which "mfcc" is computed.
     sample_rate : int, default=22050
         Samples per second (Hz) of the waveforms.
     frame_length : int, default=2048
@@ -57,15 +57,15 @@ class AudioFeatures(ClipTransformer):
     hop_length : int, default=512
         Samples from one frame to the next.
     deltas : int, default=0
-        Orders of derivatives over time, per frame, that come behind the features: 1 for slopes, 2
-        for slopes and curvatures, up to 8.
+        Orders of derivatives over time, per frame, that follow the features: 1 for slopes, 2 for
+        slopes and curvatures, up to 8.
 
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of waveforms.
+        Second axis of X at fit; the number of columns if X was columns of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of waveforms.
 
@@ -73,20 +73,20 @@ class AudioFeatures(ClipTransformer):
     --------
     audio_features : The same for one clip.
     AudioAugmenter : Makes variants of waveforms, which this stage takes as well.
-    skemotion.decomposition.BSplineProjector : Makes trajectories of one length of them.
-    skemotion.decomposition.TrajectoryStatistics : Makes means, percentiles and slopes of them.
+    skemotion.decomposition.BSplineProjector : Gives trajectories one length.
+    skemotion.decomposition.TrajectoryStatistics : Means, percentiles and slopes.
 
     Notes
     -----
     Pitch and voicing are those of `librosa.pyin` [2]_ between 55 and 1000 Hz, in double precision.
     They take several times as long as all default features. Plain YIN, as `librosa.yin`
-    has it, is hardly faster, but it leaps by octaves and gives a pitch to every frame, silence
-    included. Pitch falls to 0 where the voice ends, so that splines and derivatives of it follow
-    these edges as well.
+    computes it, is hardly faster, but makes octave errors and gives a pitch to every frame, silence
+    included. Pitch falls to 0 where the voice ends, so its splines and derivatives contain these
+    edges, too.
 
     Derivatives are those of `librosa.feature.delta`: slopes of polynomials fitted to 9 frames. In
-    a clip of fewer frames, one polynomial is fitted to all of them, and a derivative that they are
-    too few for is 0.
+    a clip of fewer frames, one polynomial is fitted to all of them, and a derivative for which they
+    are too few is 0.
 
     References
     ----------
@@ -171,11 +171,11 @@ class AudioFeatures(ClipTransformer):
         return [name + suffix for suffix in suffixes for name in names]
 
     def check_parameters(self) -> None:
-        """Refuse features that are unknown or cannot be had."""
+        """Refuse features that are unknown or cannot be computed."""
         _check_features(self.features, self.n_mfcc, self.n_mels)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing: the names say what is needed."""
+        """Store nothing: the names do not depend on the clip."""
 
 
 def audio_features(

@@ -16,16 +16,16 @@ from ._speech_functionals import BLOCKS, check_blocks, functional_names, speech_
 
 
 class SpeechFunctionals(ClipTransformer):
-    """Describe each clip of speech by functionals: one row of named numbers, however long it is.
+    """Describe each clip of speech by functionals: one row of named numbers for any length.
 
-    Low-level descriptors are computed every 10 ms, and summarized over the clip by means,
-    deviations, percentiles and more: the way of openSMILE [1]_ and GeMAPS [2]_. A clip's
-    functionals depend on nothing but the clip.
+    Low-level descriptors are computed every 10 ms, and summarised over the clip by means,
+    deviations, percentiles and more, as in openSMILE [1]_ and GeMAPS [2]_. A clip's
+    functionals depend only on the clip.
 
     Parameters
     ----------
     blocks : tuple of str, default=all nine, in this order
-        Which numbers, in which order:
+        The groups of functionals, in this order:
 
         - "mfcc" (960): 20 mel-frequency cepstral coefficients, and their first and second
           derivatives;
@@ -41,17 +41,17 @@ class SpeechFunctionals(ClipTransformer):
           stretched to one length, as cosine coefficients;
         - "thirds" (156): means over the first, second and last third.
     sample_rate : int, default=16000
-        Samples per second (Hz) of the waveforms. Others than 16,000 are resampled to it.
+        Samples per second (Hz) of the waveforms. Other rates are resampled to 16,000.
     trim : float or None, default=30.0
-        Silence at both ends is cut off: what is quieter than the loudest 32 ms by more than so
+        Silence at both ends is trimmed, if it is quieter than the loudest 32 ms by more than this
         many dB. None keeps it.
 
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of waveforms.
+        Second axis of X at fit; the number of columns if X was columns of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of waveforms.
 
@@ -73,11 +73,11 @@ class SpeechFunctionals(ClipTransformer):
     are interpolated between voiced frames. A clip of which five frames or fewer are voiced counts
     as voiced throughout.
 
-    Everything is finite for any waveform, however short, silent or loud. Waveforms have a peak of
-    about 1; those with one above 2^20 are brought down to it. Some numbers decide between two
-    values and can tip over by rounding where these tie: roll-offs (a bin), active and voiced
-    frames, pitch candidates of equal height, bandwidths at 700 Hz. Skewness and kurtosis of a
-    curve that is constant but for rounding are 0, or as small.
+    All values are finite for any waveform, however short, silent or loud. Waveforms should have a
+    peak of about 1; those with a peak above 2^20 are scaled down to it. Some values depend on a
+    decision that rounding can change in a tie: roll-offs (by a bin), active and voiced frames,
+    pitch candidates of equal height, bandwidths at 700 Hz. Skewness and kurtosis of a curve that
+    is constant up to rounding are about 0.
 
     References
     ----------
@@ -149,8 +149,8 @@ class SpeechFunctionals(ClipTransformer):
         return names_of_rows(self, functional_names(self.blocks), input_features)
 
     def check_parameters(self) -> None:
-        """Refuse blocks that are unknown, named twice, or none."""
+        """Refuse blocks that are unknown or given twice, and an empty list."""
         check_blocks(self.blocks)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing: the names say what is needed."""
+        """Store nothing: the names do not depend on the clip."""

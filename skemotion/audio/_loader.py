@@ -20,8 +20,8 @@ from ._windows import waveform_windows
 class AudioLoader(ClipTransformer):
     """Decode the sound of each clip into a mono waveform of one sample rate.
 
-    Sound and video files alike are read; channels are averaged, then resampled in high quality.
-    The values equal those of `librosa.load`. A clip's waveform depends on nothing but the clip.
+    Sound and video files are read; channels are averaged, then resampled in high quality.
+    The values equal those of `librosa.load`. A clip's waveform depends only on the clip.
 
     Parameters
     ----------
@@ -29,35 +29,34 @@ class AudioLoader(ClipTransformer):
         Samples per second (Hz) in the result.
     source_rate : int, default=None
         Samples per second (Hz) of waveforms in memory that come without their rate. None refuses
-        them: a waveform taken at a wrong rate gives wrong answers without a sign of it.
+        them: a wrong rate would give wrong results without any error.
 
     Attributes
     ----------
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array; empty for a column of clips.
+        Shape of a clip at fit, if X was an array; empty for a column of clips.
 
     See Also
     --------
     AudioAugmenter : Makes variants of what this stage returns.
     AudioFeatures : Describes what this stage returns.
     skemotion.video.VideoLoader : The same for pictures.
-    skemotion.limits : How long a clip may be, and whether addresses elsewhere are opened.
+    skemotion.limits : How long a clip may be, and whether remote addresses are opened.
 
     Notes
     -----
-    Of several streams of sound the first that is marked as default is taken, or else the first.
-    A segment is ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from
-    ``round(10 * rate)`` on, before ``round(12.5 * rate)``, at the clip's own rate, and is then
-    resampled. Times outside the clip are refused, but for an end up to half a second after the
-    clip's. In AAC a decoder may draw noise, which differs between a segment and the clip.
-    Integers are scaled by their type to [-1, 1), as sound files hold them. Of a waveform with two
-    axes the much shorter one is the channels, as ``(n_samples, 2)`` or ``(2, n_samples)``.
-    An array of numbers, of which each row is a waveform, has the rate `source_rate`, or that of
-    the result where it is None.
+    Of several audio streams, the first marked as default is used, or else the first. A segment is
+    ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from ``round(10 * rate)``
+    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Times
+    outside the clip are refused, except an end up to half a second after the clip's. AAC decoders
+    may generate noise, which differs between a segment and the clip. Integers are scaled by their
+    type to [-1, 1), as in sound files. Of a waveform with two axes, the much shorter axis holds the
+    channels, as in ``(n_samples, 2)`` or ``(2, n_samples)``. An array of numbers with a waveform
+    per row has the rate `source_rate`, or that of the result if it is None.
 
     Examples
     --------
@@ -89,19 +88,19 @@ class AudioLoader(ClipTransformer):
             A path, an address in fsspec's notation
             (``zip://Actor_01/x.wav::/data/Audio.zip``), an encoded file, or a waveform of shape
             (n_samples,), (n_samples, n_channels) or (n_channels, n_samples), with its sample rate
-            (Hz) as `scipy.io.wavfile.read` gives it, or alone where `source_rate` is set.
+            (Hz) as `scipy.io.wavfile.read` returns it, or alone if `source_rate` is set.
 
         Returns
         -------
         waveform : ndarray of shape (n_samples,)
-            float32, in [-1, 1] but for overshoot of resampling; a float waveform in memory keeps
-            its dtype.
+            float32, in [-1, 1] except for overshoot of resampling; a float waveform in memory
+            keeps its dtype.
 
         Raises
         ------
         MediaError
-            If the clip is missing, damaged, without sound or beyond `skemotion.limits`, or a
-            waveform has no rate, or axes that cannot be told apart.
+            If the clip is missing, damaged, without sound or exceeds `skemotion.limits`, or a
+            waveform has no rate, or axes that cannot be distinguished.
         """
         rate: Any = self.source_rate
         samples = clip
@@ -176,7 +175,7 @@ class AudioLoader(ClipTransformer):
         return np.asarray(self._run((rate, clip), row))
 
 
-# How many times longer than the channels the samples are at least, for the axes to be told apart.
+# How many times longer than the other axis that of the samples must be, to be recognised.
 _LONGER = 8
 
 
@@ -205,8 +204,8 @@ def _mono(samples: NDArray[Any], name: str) -> NDArray[Any]:
     if scaled.ndim != 1:
         raise MediaError(
             f"{name}: expected a waveform of shape (n_samples,), (n_samples, n_channels) or "
-            f"(n_channels, n_samples), found {samples.shape}, of which the axes cannot be told "
-            "apart. Average the channels yourself."
+            f"(n_channels, n_samples), found {samples.shape}, whose axes cannot be "
+            "distinguished. Average the channels first."
         )
     check_samples(name, scaled)
     return np.ascontiguousarray(scaled)

@@ -26,7 +26,7 @@ class ONNXAudioBackbone(ClipTransformer):
     """Describe sound by a pre-trained network, such as wav2vec 2.0, HuBERT or CLAP's audio half.
 
     Every clip goes through a network in an ONNX file, as a waveform or as a mel spectrogram, on
-    the CPU; what comes out is pooled over time. A clip's description depends on nothing but the
+    the CPU; its output is pooled over time. A clip's description depends only on the
     clip and the network. Needs onnxruntime, the extra ``onnx``.
 
     Parameters
@@ -49,7 +49,7 @@ class ONNXAudioBackbone(ClipTransformer):
     output : str, default=None
         Name of the network's output to take; None for the first.
     pooling : {"mean", "max"} or None, default="mean"
-        What is made of the values of the network's frames; None leaves every frame's.
+        How the values of the network's frames are combined; None keeps those of every frame.
     chunk_duration : float or None, default=30.0
         Seconds that go through the network at once, which bounds the memory: longer clips are cut
         into pieces of equal length. None for whole clips.
@@ -59,9 +59,9 @@ class ONNXAudioBackbone(ClipTransformer):
     n_values_ : int
         Values that describe a frame of the network's.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of waveforms.
+        Second axis of X at fit; the number of columns if X was columns of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of waveforms.
 
@@ -74,12 +74,12 @@ class ONNXAudioBackbone(ClipTransformer):
     Notes
     -----
     The network takes waveforms of shape (1, n_samples), or (1, 1, n_samples); spectrograms of shape
-    (1, n_frames, n_mels) or (1, n_mels, n_frames), told by which axis is declared to be `n_mels`
+    (1, n_frames, n_mels) or (1, n_mels, n_frames), depending on which axis is declared as `n_mels`
     long, or with a channel after the first axis. It may take an attention mask as well. It gives
     one row, (1, n_values), or one per frame, (1, n_frames, n_values); (1, n_values, n_frames) where
     only the second axis of the two is declared to be free.
 
-    A network that takes a fixed length gets pieces of that, the last filled up with zeros; frames
+    A network that takes a fixed length gets pieces of that, the last padded with zeros; frames
     that it makes of the filling are left out. The mean over rows counts each by the time that it
     stands for. Where clips are cut, the network does not see what is beyond the cut.
 
@@ -210,7 +210,7 @@ class ONNXAudioBackbone(ClipTransformer):
         return names_of_rows(self, names, input_features)
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Give what tells the network's files from others, and onnxruntime's version."""
+        """Return the identity of the network's files, and onnxruntime's version."""
         return (*network_files(self.model), onnxruntime().__version__)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
@@ -231,7 +231,7 @@ class ONNXAudioBackbone(ClipTransformer):
         self._n_frames, self.n_values_ = values.shape
 
     def _mel_spectrogram(self, clip: NDArray[Any]) -> NDArray[np.float32]:
-        """Give the power in mel bands, in dB, as (n_frames, n_mels)."""
+        """Return the power in mel bands, in dB, as (n_frames, n_mels)."""
         frames = cut_frames(clip, self.frame_length, self.hop_length)
         mel = np.empty((len(frames), self.n_mels), dtype=np.float32)
         for start in range(0, len(frames), _BLOCK):

@@ -203,7 +203,7 @@ def _is_time_last(path: str, declared: Any, n_mels: int) -> bool:
     bands_first, bands_last = (n == n_mels for n in declared.shape[-2:])
     if bands_first == bands_last:
         raise ValueError(
-            f"{path}: cannot tell which axis of the input {declared.name!r}, of shape "
+            f"{path}: cannot determine which axis of the input {declared.name!r}, of shape "
             f"{declared.shape}, holds the {n_mels} mel bands: of the last two, one must be fixed "
             "to n_mels. Set n_mels to the number that the network was trained on, or fix the "
             "shape with onnxruntime.tools.make_dynamic_shape_fixed (docs/backbones.md)."

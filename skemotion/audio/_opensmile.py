@@ -28,9 +28,9 @@ _LARGEST = 1 - 2**-15
 class OpenSMILE(ClipTransformer):
     """Describe each clip by the functionals of openSMILE: one row of named numbers.
 
-    These are the sets that the field compares with, computed by openSMILE itself [1]_: a set's
-    low-level descriptors, summarized over the whole clip. A clip's functionals depend on nothing
-    but the clip. Needs the package opensmile, the extra ``opensmile``.
+    These are the standard sets of the field, computed by openSMILE itself [1]_: a set's low-level
+    descriptors, summarised over the whole clip. A clip's functionals depend only on the clip. Needs
+    the package opensmile, the extra ``opensmile``.
 
     openSMILE is not free software: audEERING's research licence allows non-commercial use, such as
     research and teaching, and forbids use in products. Whoever installs it agrees to that licence.
@@ -39,7 +39,7 @@ class OpenSMILE(ClipTransformer):
     Parameters
     ----------
     feature_set : str, default="eGeMAPSv02"
-        Which functionals:
+        The set of functionals:
 
         - "eGeMAPSv02" (88), "GeMAPSv01b" (62): the Geneva Minimalistic Acoustic Parameter Set,
           extended or not [2]_;
@@ -53,9 +53,9 @@ class OpenSMILE(ClipTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of waveforms.
+        Second axis of X at fit; the number of columns if X was columns of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of waveforms.
 
@@ -72,13 +72,12 @@ class OpenSMILE(ClipTransformer):
     Notes
     -----
     openSMILE takes samples of 16 bits: waveforms are clipped to [-1, 1), and detail below 2^-15 is
-    lost. Clips shorter than 0.1 s are filled up with zeros to that, because openSMILE gives no
-    values for less than 70 ms. So every value is finite, that of silence as well; openSMILE gives 0
-    where nothing is voiced. Silence at the ends counts, as in openSMILE: cut it off first where it
-    should not.
+    lost. Clips shorter than 0.1 s are padded with zeros, because openSMILE gives no values below
+    70 ms. So all values are finite, even for silence; openSMILE gives 0 if nothing is voiced.
+    Silence at the ends counts, as in openSMILE: trim it first if it should not.
 
-    openSMILE computes in single precision, in the thread that calls it. Any number of threads and
-    processes may run side by side, as `ClipPipeline` has them.
+    openSMILE computes in single precision, in the calling thread. Any number of threads and
+    processes may run at the same time, as in `ClipPipeline`.
 
     References
     ----------
@@ -139,7 +138,7 @@ class OpenSMILE(ClipTransformer):
         return np.asarray(functionals[0, :, 0], dtype=clip.dtype)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
-        """Give openSMILE's own names, such as ``F0semitoneFrom27.5Hz_sma3nz_amean``.
+        """Return openSMILE's own names, such as ``F0semitoneFrom27.5Hz_sma3nz_amean``.
 
         With the variant, as in ``loudness_sma3_amean_pitch+4``, where there is more than one column
         of waveforms; with the channel, as in ``loudness_sma3_amean_channel1``, where arrays of them
@@ -148,11 +147,11 @@ class OpenSMILE(ClipTransformer):
         return names_of_rows(self, _extractor(self.feature_set).feature_names, input_features)
 
     def cache_identity(self) -> str:
-        """Give opensmile's version."""
+        """Return opensmile's version."""
         return str(_opensmile().__version__)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing, but fail early where opensmile is missing."""
+        """Store nothing, but fail early if opensmile is missing."""
         _opensmile()
 
 
@@ -169,6 +168,6 @@ def _opensmile() -> ModuleType:
 
 @lru_cache(maxsize=2)
 def _extractor(feature_set: str) -> Any:
-    """Give what describes a waveform: it keeps its names, and nothing from clip to clip."""
+    """Return what describes a waveform: it keeps its names, and nothing from clip to clip."""
     opensmile = _opensmile()
     return opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)

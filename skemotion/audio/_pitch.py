@@ -36,7 +36,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 def pitch_candidates(
     frames: NDArray[np.float64], sample_rate: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give each frame's probable pitches.
+    """Return each frame's probable pitches.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def track_pitch(
     sample_rate: int,
     hop_length: int,
 ) -> NDArray[np.float64]:
-    """Give the most probable course of the pitch.
+    """Return the most probable course of the pitch.
 
     Parameters
     ----------
@@ -104,14 +104,14 @@ def track_pitch(
 
 @lru_cache(maxsize=1)
 def _priors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the thresholds and how probable each is."""
+    """Return the thresholds and how probable each is."""
     thresholds = np.linspace(0, 1, _N_THRESHOLDS + 1)
     return thresholds[1:], np.diff(betainc(*_BETA, thresholds))
 
 
 @lru_cache(maxsize=8)
 def _transition(reach: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the logarithms of a step's weight, from -reach to reach bins, and of their sums."""
+    """Return the logarithms of a step's weight, from -reach to reach bins, and of their sums."""
     weights = 1 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1)
     inside = np.convolve(np.ones(_N_BINS), weights)[reach : reach + _N_BINS]
     return np.log(weights), np.log(inside)

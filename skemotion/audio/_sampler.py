@@ -20,11 +20,11 @@ from ._loader import AudioLoader
 
 
 class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
-    """Add the variants of each clip as further rows, for training alone.
+    """Add the variants of each clip as further rows, for training only.
 
     A sampler in the convention of imbalanced-learn [1]_: as a step of `imblearn.pipeline.Pipeline`
-    it adds rows when the model is fitted and does nothing when it predicts, so that in
-    cross-validation a clip that is tested never has variants, and no variant of it is trained on.
+    it adds rows when the model is fitted and does nothing when it predicts. So in cross-validation
+    test clips have no variants, and no variant of a test clip is in training.
     `sklearn.pipeline.Pipeline` refuses samplers.
 
     Parameters
@@ -32,10 +32,10 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     augmenter : AudioAugmenter, default=None
         Makes the variants, one row each; None for ``AudioAugmenter()``, which makes eight.
     sample_rate : int, default=22050
-        Samples per second (Hz) of the variants, which come with it as ``(rate, waveform)``, so that
-        an `AudioLoader` after the sampler knows it. The augmenter gets it as well.
+        Samples per second (Hz) of the variants, which are ``(rate, waveform)`` pairs, so that an
+        `AudioLoader` after the sampler knows it. The augmenter gets it, too.
     column : str, default="audio"
-        The column of clips, where X is a DataFrame of several columns.
+        The column of clips, if X is a DataFrame of several columns.
 
     Attributes
     ----------
@@ -45,23 +45,23 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
     n_features_in_ : int
         Second axis of X; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X, where it had any.
+        Column names of X, if it had any.
     clip_shape_ : tuple of int
-        Shape of a clip, where X is numbers; empty for a column of clips.
+        Shape of a clip, if X is numbers; empty for a column of clips.
 
     See Also
     --------
     AudioAugmenter : Makes the variants; on its own, columns of the same row.
-    skemotion.model_selection.audit_split : Finds copies on both sides of a split.
+    skemotion.model_selection.audit_split : Finds copies in both training and test.
 
     Notes
     -----
     Variants are held in memory, at `sample_rate`, in float32: the eight of ``AudioAugmenter()``
     take 8.4 times the clip's own waveform, which is 2.7 MB for 3.7 s, or 2.6 GB for 960 clips.
-    Fewer variants take less. They are made anew for every fold; a `ClipPipeline` with `memory`
-    after the sampler knows them again, so that they are described once. imbalanced-learn's
-    pipeline refuses another pipeline as a step between others: put the `ClipPipeline` into a
-    `ColumnTransformer`, or the whole model after the sampler as the last step.
+    Fewer variants take less. They are made again for every fold; a `ClipPipeline` with `memory`
+    after the sampler recognises them, so they are described only once. imbalanced-learn's pipeline
+    refuses another pipeline as an intermediate step: put the `ClipPipeline` into a
+    `ColumnTransformer`, or make the whole model after the sampler the last step.
 
     References
     ----------
@@ -123,23 +123,23 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_resample(self, X: Any, y: Any = None) -> tuple[Any, Any]:
-        """Give the rows of X, and after them the variants of the first, the second and so on.
+        """Return the rows of X, and after them the variants of the first, the second and so on.
 
         Parameters
         ----------
         X : DataFrame, column of clips, or array-like of numbers
             A DataFrame with a column of clips, whose other columns are repeated for the variants;
-            or a column of clips alone, as `AudioLoader` takes it; or an array of shape
+            or only a column of clips, as for `AudioLoader`; or an array of shape
             (n_clips, n_samples, ...), any further axes being channels. The variants in an array
-            are cut, or filled up with zeros, to its number of samples.
+            are cut, or padded with zeros, to its number of samples.
         y : array-like of length n_clips, default=None
             Targets of any kind, which are repeated for the variants.
 
         Returns
         -------
         X_resampled : of the kind of X
-            n_clips * (1 + n_variants) rows. Of DataFrames, which become pandas', the rows are
-            numbered anew. Variants in a column of clips are pairs of `sample_rate` and a waveform
+            n_clips * (1 + n_variants) rows. DataFrames become pandas DataFrames with a new index
+            from 0. Variants in a column of clips are pairs of `sample_rate` and a waveform
             of shape (n_samples,).
         y_resampled : of the kind of y
 
@@ -212,7 +212,7 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
 
 
 def _pandas(X: Any) -> Any:
-    """Make other DataFrames pandas', whose columns may hold paths and waveforms alike."""
+    """Convert other DataFrames to pandas, whose columns may hold both paths and waveforms."""
     if not hasattr(X, "columns") or isinstance(X, pd.DataFrame):
         return X
     return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})

@@ -78,7 +78,7 @@ def analyse(waveform: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     Returns
     -------
     magnitude : ndarray of shape (n_frames + 1, n_bins)
-        Of the short-time Fourier transform, with a frame of zeros behind the last.
+        Of the short-time Fourier transform, with a frame of zeros after the last.
     phase : ndarray of complex, shape (n_frames + 1, n_bins)
         Its phases, as numbers of modulus 1.
     """
@@ -141,7 +141,7 @@ def stretch(
 def _transform(
     frames: NDArray[np.float64], dtype: DTypeLike
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Give spectra block by block, each with the frames it is of; it overwrites the one before.
+    """Return spectra block by block, each with the frames it is of; it overwrites the one before.
 
     Transformed in double precision, whatever the waveform: in single precision, the rounding
     errors of a loud partial would drown the quiet bins that spectral contrast compares it with.

@@ -1,4 +1,4 @@
-"""Low-level descriptors of speech: what `SpeechFunctionals` summarizes, every 10 ms.
+"""Low-level descriptors of speech: what `SpeechFunctionals` summarises, every 10 ms.
 
 Mel bands and cepstral coefficients, voice, formants, and measures of the spectrum's shape, most of
 them after the Geneva Minimalistic Acoustic Parameter Set [1]_. Arrays have the shape
@@ -45,7 +45,7 @@ _N_BINS = _N_FFT // 2 + 1
 _FREQUENCIES = np.arange(_N_BINS) * (SAMPLE_RATE / _N_FFT)
 # In single precision, as the recipe was measured with.
 _WINDOW = np.hanning(_FRAME_LENGTH).astype(np.float32).astype(np.float64)
-# Powers have a floor, below what 16 bits can tell from silence.
+# Powers have a floor, below the resolution of 16 bits.
 _FLOOR = 1e-10
 _ROLLOFFS = np.array([0.25, 0.5, 0.85, 0.95])
 # Bins below 2 kHz, and from there to 5 kHz: of the Hammarberg index.
@@ -151,7 +151,7 @@ def _prosody(
     h2: NDArray[np.float64],
     a3: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Give what a voice does; NaN where there is none.
+    """Return what a voice does; NaN where there is none.
 
     Pitch in semitones above 55 Hz, harmonics-to-noise ratio, jitter and shimmer (from a frame to
     the next: of pitch, and of the logarithm of the peak), and how the first harmonic compares with
@@ -184,7 +184,7 @@ def _fill_gaps(curves: NDArray[np.float64]) -> NDArray[np.float64]:
 def _harmonic_bins(
     pitch: NDArray[np.float64], third_formant: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Give the bins of the first and second harmonic and of F3, for each frame."""
+    """Return the bins of the first and second harmonic and of F3, for each frame."""
     width = SAMPLE_RATE / _N_FFT
     # Inside, so that each has neighbours: one on each side, and two about the formant.
     h1, h2 = (np.clip(np.rint(n * pitch / width), 1, _N_BINS - 2) for n in (1, 2))
@@ -194,7 +194,7 @@ def _harmonic_bins(
 
 @lru_cache(maxsize=1)
 def _weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give what powers, and their logarithms, are multiplied with: columns of shape (n_bins,).
+    """Return what powers, and their logarithms, are multiplied with: columns of shape (n_bins,).
 
     Powers: the mel bands, everything, and the bands that are compared with each other.
     Logarithms: the mean, and the slopes of three parts of the spectrum, per kHz.
@@ -220,7 +220,7 @@ def _weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @lru_cache(maxsize=1)
 def _cepstrum() -> NDArray[np.float64]:
-    """Give the first columns of the matrix of the cosine transform."""
+    """Return the first columns of the matrix of the cosine transform."""
     return np.asarray(scipy.fft.dct(np.eye(N_MELS), norm="ortho")[:, :N_MFCC])
 
 

@@ -27,7 +27,7 @@ _RATE = 11000
 _FRAME_LENGTH = 275  # samples, 25 ms
 _PREEMPHASIS = 0.97
 _LOWEST, _HIGHEST, _WIDEST = 150.0, 5000.0, 700.0  # Hz
-# The filter that `scipy.signal.resample_poly` designs anew at each call.
+# The filter that `scipy.signal.resample_poly` designs at each call.
 _FILTER = scipy.signal.firwin(2 * 10 * 16 + 1, 1 / 16, window=("kaiser", 5.0))
 _WINDOW = np.hamming(_FRAME_LENGTH)
 _MAX_STEPS = 60
@@ -81,7 +81,7 @@ def predictors(frames: NDArray[np.float64], chosen: NDArray[np.intp]) -> NDArray
 
 
 def resonances(polynomials: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the resonances of predictors.
+    """Return the resonances of predictors.
 
     Parameters
     ----------

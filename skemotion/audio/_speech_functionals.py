@@ -1,4 +1,4 @@
-"""Functionals of speech: a clip's descriptors summarized in thousands of named numbers."""
+"""Functionals of speech: a clip's descriptors summarised in thousands of named numbers."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def check_blocks(blocks: Sequence[str]) -> None:
 
 
 def _derive(described: SpeechDescriptors) -> dict[str, NDArray[np.float64]]:
-    """Give the curves that `_CURVES` names."""
+    """Return the curves that `_CURVES` names."""
     delta = derivative(described.mfcc)
     return {
         "mfcc": described.mfcc,

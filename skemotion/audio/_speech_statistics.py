@@ -80,7 +80,7 @@ def derivative(curves: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def contours(curves: NDArray[np.float64], n_coefficients: int) -> NDArray[np.float64]:
-    """Give the first cosine coefficients of curves that are stretched to 64 points.
+    """Return the first cosine coefficients of curves that are stretched to 64 points.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _places(n_frames: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[
 
 @lru_cache(maxsize=64)
 def _trends(n_frames: int) -> NDArray[np.float64]:
-    """Give a line and a parabola, of norm 1 and divided by the root of the number of frames."""
+    """Return a line and a parabola, of norm 1 and divided by the root of the number of frames."""
     time = np.linspace(-1, 1, n_frames)
     trends = np.stack([time, time**2 - (time**2).mean()])
     trends /= np.linalg.norm(trends, axis=1, keepdims=True) * np.sqrt(n_frames)

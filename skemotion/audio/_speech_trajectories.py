@@ -23,9 +23,9 @@ _NAMES = (*(f"mfcc{i:02d}" for i in range(_N_MFCC)), *_PROSODY, *_SPECTRUM)
 class SpeechTrajectories(ClipTransformer):
     """Describe each clip of speech by the course of 20 descriptors from its beginning to its end.
 
-    The descriptors are some of those that `SpeechFunctionals` summarizes: 13 mel-frequency
+    The descriptors are some of those that `SpeechFunctionals` summarises: 13 mel-frequency
     cepstral coefficients, pitch, harmonics-to-noise ratio, loudness, spectral centroid and flux,
-    alpha ratio and Hammarberg index. Every clip is stretched to one number of points.
+    alpha ratio and Hammarberg index. Every clip is resampled to the same number of points.
 
     Parameters
     ----------
@@ -33,24 +33,24 @@ class SpeechTrajectories(ClipTransformer):
         Points of each trajectory, equally spaced from beginning to end, linearly interpolated
         between descriptors every 10 ms.
     sample_rate : int, default=16000
-        Samples per second (Hz) of the waveforms. Others than 16,000 are resampled to it.
+        Samples per second (Hz) of the waveforms. Other rates are resampled to 16,000.
     trim : float or None, default=30.0
-        Silence at both ends is cut off: what is quieter than the loudest 32 ms by more than so
+        Silence at both ends is trimmed, if it is quieter than the loudest 32 ms by more than this
         many dB. None keeps it.
 
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of waveforms.
+        Second axis of X at fit; the number of columns if X was columns of waveforms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of waveforms.
 
     See Also
     --------
     SpeechFunctionals : One row of numbers instead.
-    skemotion.decomposition.MiniRocket : What to make of the trajectories.
+    skemotion.decomposition.MiniRocket : Features of the trajectories.
     AudioFeatures : Descriptors of any sound, every clip at its own length.
 
     Examples
@@ -129,4 +129,4 @@ class SpeechTrajectories(ClipTransformer):
         return [f"{name}_{variant}" for variant in input_features for name in _NAMES]
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note nothing: the names say what is needed."""
+        """Store nothing: the names do not depend on the clip."""

@@ -37,13 +37,13 @@ def check_clips(
     reset : bool
         True in `fit`.
     ndim : sequence of int, default=None
-        The numbers of axes the stage takes besides 2; None for any.
+        Accepted numbers of axes besides 2; None for any.
     dtype : sequence of dtype
-        What is kept; anything else becomes the first of them.
+        Accepted types; any other is converted to the first of them.
     axes : str, default=""
         The axes in words, for the error.
     allow_missing : bool, default=False
-        Whether a clip may be missing, which is NaN throughout.
+        Whether clips may be missing (all values NaN).
     same_shape : bool, default=True
         Whether clips must have the shape of those at fit.
 
@@ -54,13 +54,14 @@ def check_clips(
     Raises
     ------
     ValueError
-        If X has other axes, or another clip shape than at fit, or is not finite numbers.
+        If X has the wrong number of axes, another clip shape than at fit, or values that are not
+        finite numbers.
     """
     column = clip_column(X)
     if column is not None:
         X = _stack(estimator, column)
     elif len(getattr(X, "shape", ())) > 2 and not reset and same_shape:
-        # Before scikit-learn complains of a number of features, which says little of a clip.
+        # Before scikit-learn complains about a number of features, which says little about clips.
         _check_shape(estimator, X.shape[1:])
     X = validate_data(
         estimator,
@@ -85,26 +86,26 @@ def check_clips(
 
 
 def missing_clips(X: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which clips of a checked array are missing, which is NaN throughout."""
+    """Find the clips of a checked array that are missing (all values NaN)."""
     first_value: tuple[Any, ...] = (slice(None), *[0] * (X.ndim - 1))
     return np.isnan(X[first_value])
 
 
 def _check_missing(estimator: BaseEstimator, X: NDArray[Any], *, reset: bool) -> None:
-    """Refuse a clip that has some NaN and, at fit, clips of which all are missing."""
+    """Refuse a clip with some NaN and, at fit, clips that are all missing."""
     with np.errstate(over="ignore", invalid="ignore"):
         suspects = np.isnan(X.sum(axis=tuple(range(1, X.ndim))))
     for row in np.flatnonzero(suspects):
         places = np.isnan(X[row])
         if places.any() and not places.all():
             raise ValueError(
-                f"Input X contains NaN: {type(estimator).__name__} takes a clip that is NaN "
-                f"throughout as a missing one, but the one in row {row} is NaN in part."
+                f"Input X contains NaN: {type(estimator).__name__} treats a clip of NaN alone as "
+                f"missing, but the clip in row {row} is NaN in part."
             )
     if reset and missing_clips(X).all():
         raise ValueError(
-            f"Input X contains NaN alone: {type(estimator).__name__} needs one clip at least that "
-            "is not missing."
+            f"Input X contains NaN only: {type(estimator).__name__} needs at least one clip "
+            "that is not missing."
         )
 
 
@@ -153,11 +154,11 @@ def check_cell(
     estimator : estimator
         The stage.
     cell : Any
-        What stands in the column.
+        Content of the cell.
     row : int or None
-        Where, for the error; None where the caller says it.
+        Its row, for the error; None if the caller adds it.
     ndim : sequence of int
-        The numbers of axes the stage takes; None for any.
+        Accepted numbers of axes; None for any.
     expected : str
         What the stage takes and where it comes from, for the error.
 
@@ -168,7 +169,7 @@ def check_cell(
     Raises
     ------
     ValueError
-        If the cell is no such array, or is empty or not finite.
+        If the cell is not such an array, or is empty or not finite.
     """
     if not isinstance(cell, np.ndarray):
         found = repr(cell)
@@ -197,8 +198,8 @@ def remember_column(estimator: BaseEstimator, n_columns: int = 1) -> None:
 def check_input_names(estimator: BaseEstimator, input_features: Any) -> None:
     """Check the names given to `get_feature_names_out` as scikit-learn does, for tables.
 
-    For clips, names that come down a pipeline name values inside the clip; a stage that mixes
-    them all has no use for them.
+    For clips, the names given by an earlier step of a pipeline are those of values inside a clip;
+    a stage that mixes all values has no use for them.
     """
     check_is_fitted(estimator, "n_features_in_")
     if len(estimator.clip_shape_) == 1:

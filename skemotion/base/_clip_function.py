@@ -17,24 +17,24 @@ class ClipFunction(ClipTransformer):
     ----------
     func : callable
         Takes a clip, and the keyword arguments in `kw_args`; returns an array or a list of
-        numbers. To be saved with a model or kept in a cache, it must stand at the top level of a
-        module.
+        numbers. To be saved with a model or kept in a cache, it must be defined at the top level
+        of a module.
     takes : {"clips", "frames", "waveforms", "trajectories", "landmarks", "arrays"}, \
             default="arrays"
         What the function takes; see `ClipTransformer`.
     ragged : bool, default=False
-        Whether each clip's result has a length of its own.
+        Whether results differ in length from clip to clip.
     kw_args : dict, default=None
         Further arguments of the function.
 
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of clips.
+        Second axis of X at fit; the number of columns if X was columns of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array of numbers; empty for columns of clips.
+        Shape of a clip at fit, if X was an array of numbers; empty for columns of clips.
 
     See Also
     --------

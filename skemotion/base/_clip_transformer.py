@@ -21,10 +21,10 @@ from ._output import TableOutputMixin
 class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
     """Base class of stages that work on one clip at a time.
 
-    A subclass says what it takes and writes `transform_clip`, which turns one clip into one array.
-    Everything else comes from here: columns, tables and arrays of clips, their checks, errors that
-    name the row, names, `set_output`, tags. A stage needs no `fit`, and what it makes of a clip
-    depends on nothing but the clip and the parameters. So it may stand in a `ClipPipeline`, with
+    A subclass declares what it takes and implements `transform_clip`, which turns one clip into one
+    array. The base class does the rest: columns, tables and arrays of clips, checks, errors that
+    name the row, feature names, `set_output`, tags. A stage needs no `fit`, and its result for a
+    clip depends only on the clip and the parameters, so it can be a step of a `ClipPipeline`, with
     workers and a cache.
 
     Attributes
@@ -32,22 +32,22 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
     takes : {"clips", "frames", "waveforms", "trajectories", "landmarks", "arrays"}
         Class attribute: what `transform_clip` gets.
 
-        - "clips": what stands in the cell: a path, an address, bytes, an array, or a
-          ``(rate, waveform)`` pair, for the stage to open;
+        - "clips": the content of the cell, for the stage to open: a path, an address, bytes, an
+          array, or a ``(rate, waveform)`` pair;
         - "frames": an array of shape (n_frames, height, width[, channel]), uint8 or float;
         - "waveforms": a float array of shape (n_samples,);
         - "trajectories": a float array of shape (n_points, n_features);
         - "landmarks": a float array of shape (n_frames, n_points, 2 or 3), in pixels;
         - "arrays" (default): a finite array of any shape.
     ragged : bool
-        Class attribute: whether each clip's result has a length of its own. A column of clips then
+        Class attribute: whether results differ in length from clip to clip. A column of clips then
         stays a column of arrays; otherwise (default) the results are stacked.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of clips.
+        Second axis of X at fit; the number of columns if X was columns of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array of numbers; empty for columns of clips.
+        Shape of a clip at fit, if X was an array of numbers; empty for columns of clips.
 
     See Also
     --------
@@ -78,26 +78,26 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
 
     takes: ClassVar[str] = "arrays"
     ragged: ClassVar[bool] = False
-    # Whether arrays must keep the shape that they had at fit.
+    # Whether arrays must have the same shape as at fit.
     _keeps_shape: ClassVar[bool] = True
-    # What arrays in memory are to a stage that takes "clips".
+    # What arrays in memory mean to a stage that takes "clips".
     _in_memory: ClassVar[str] = "arrays"
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def transform_clip(self, clip: Any) -> Any:
-        """Turn one clip into one array; a subclass writes this.
+        """Turn one clip into one array; to be implemented by a subclass.
 
         Parameters
         ----------
-        clip : ndarray, or what stands in the cell where `takes` is "clips"
-            Checked: of the axes that `takes` asks for, finite and not empty.
+        clip : ndarray, or the content of the cell if `takes` is "clips"
+            Checked: it has the axes that `takes` requires, is finite and not empty.
 
         Returns
         -------
         result : ndarray or list
-            A list of arrays, of a stage that is `ragged`, becomes further columns of the clip.
+            If the stage is `ragged`, the arrays of a list become further columns of the clip.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no transform_clip: write it.")
+        raise NotImplementedError(f"{type(self).__name__} has no transform_clip: implement it.")
 
     def name_values(self, input_features: Sequence[str] | None) -> Sequence[str]:
         """Name the values of a clip's flattened result; a subclass may give better names.
@@ -105,7 +105,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : sequence of str or None
-            Names of what the stage gets.
+            Names of the stage's input.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         return [f"{prefix}{i:0{len(str(n_values - 1))}d}" for i in range(n_values)]
 
     def cache_identity(self) -> Any:
-        """Give what decides the results besides parameters and code, such as files and versions.
+        """Return what results depend on besides parameters and code, such as files and versions.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         return None
 
     def check_parameters(self) -> None:
-        """Refuse parameters that do not fit, in ways that `_parameter_constraints` cannot say.
+        """Refuse invalid parameters that `_parameter_constraints` cannot express.
 
         Raises
         ------
@@ -136,12 +136,12 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         """
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note at fit what names and checks need to know of a clip; nothing is learnt from it.
+        """Store at fit what names and checks need to know of a clip; nothing is learnt from it.
 
         Parameters
         ----------
         cells : list of ndarray
-            The first clip, as `transform_clip` gets it; one array per column.
+            The first clip, as passed to `transform_clip`; one array per column.
         """
         if type(self).name_values is ClipTransformer.name_values:
             results = [self._run_array(cell, 0) for cell in cells]
@@ -184,20 +184,19 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : column(s) of clips, or array-like of shape (n_clips, ...)
-            A list, Series or object array of clips, each with its own length; a table of them, one
-            column per variant of a clip; an array of clips of one shape; or plain 2-d numbers, of
-            which each row is a clip.
+            A list, Series or object array of clips, which may differ in length; a table of them,
+            one column per variant of a clip; an array of clips of one shape; or plain 2-d numbers,
+            each row of which is a clip.
 
         Returns
         -------
         result : ndarray of shape (n_clips, ...)
-            An object array of arrays where results have lengths of their own. 2-d numbers become
-            2-d numbers.
+            An object array of arrays if results differ in length. 2-d numbers become 2-d numbers.
 
         Raises
         ------
         ValueError
-            If a clip is not what the stage takes; the message says in which row.
+            If the stage does not take a clip; the message names its row.
         """
         self._validate_params()
         self.check_parameters()
@@ -216,7 +215,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of what the stage gets. Of a table, checked against its columns.
+            Names of the stage's input; for a table, checked against its columns.
 
         Returns
         -------
@@ -226,7 +225,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         return np.array(self.name_values(input_features), dtype=object)
 
     def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
-        """Turn a row of plain numbers into a clip: by default, of one pixel, curve or point.
+        """Turn a row of plain numbers into a clip, by default of one pixel, curve or point.
 
         Parameters
         ----------
@@ -288,7 +287,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         )
 
     def _run(self, clip: Any, row: int) -> Any:
-        """Transform one clip, and name the row in what goes wrong."""
+        """Transform one clip, and name its row in errors."""
         try:
             result = self.transform_clip(clip)
         except MediaError as error:
@@ -306,12 +305,12 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         if is_columns and all(isinstance(array, np.ndarray) for array in result):
             return result
         result = np.asarray(result)
-        # Single precision stays what it is, also where NumPy computes in double.
+        # Single precision is kept, even if NumPy computes in double.
         is_single = getattr(clip, "dtype", None) == np.float32
         return result.astype(np.float32) if is_single and result.dtype == np.float64 else result
 
     def _run_array(self, clip: NDArray[Any], row: int) -> NDArray[Any]:
-        """Transform a clip of an array; each channel of a waveform, which stay the last axes."""
+        """Transform a clip of an array; of a waveform, each channel (the last axes)."""
         if self.takes != "waveforms" or clip.ndim == 1:
             return _end_to_end(self._run(clip, row))
         channels = clip.reshape(len(clip), -1).T
@@ -319,22 +318,22 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         return np.stack(results, axis=-1).reshape(*results[0].shape, *clip.shape[1:])
 
     def _side_by_side(self, results: list[NDArray[Any]]) -> NDArray[Any]:
-        """Put what the columns of a clip turn into side by side, on the last axis."""
+        """Join the results of a clip's columns on the last axis."""
         return results[0] if len(results) == 1 else np.concatenate(results, axis=-1)
 
     def _stacked(self, results: list[NDArray[Any]]) -> NDArray[Any]:
-        """Stack the clips' results, or keep those with lengths of their own apart."""
+        """Stack the clips' results, or return a column of them if their lengths differ."""
         for row, result in enumerate(results):
             if result.shape == results[0].shape:
                 continue
             if self.ragged:
                 return object_array(results)
             raise ValueError(
-                f"{type(self).__name__} turns clips into different shapes: the one in row "
-                f"{first_row()} into {results[0].shape}, the one in row {row + first_row()} into "
-                f"{result.shape}. Bring the clips to one shape first, for example with "
-                "VideoLoader(size=(height, width)) or BSplineProjector; a stage whose results "
-                "have lengths of their own declares `ragged = True`."
+                f"{type(self).__name__} gives results of different shapes: {results[0].shape} in "
+                f"row {first_row()}, {result.shape} in row {row + first_row()}. Bring the clips to "
+                "one shape first, for example with VideoLoader(size=(height, width)) or "
+                "BSplineProjector; a stage with results of different lengths declares "
+                "`ragged = True`."
             )
         return np.stack(results)
 

@@ -1,4 +1,4 @@
-"""Columns of clips: what is one, and what stands in its cells."""
+"""Columns of clips: how they are recognised, and what their cells hold."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     """Return X as an object array of clips, or None where X is plain numbers.
 
     A column of clips is a 1-d sequence of paths, addresses, bytes, file objects, arrays or
-    ``(rate, waveform)`` pairs, some of which may be missing. Arrays may also stand in a 2-d table,
-    one column per variant of a clip. Every cell is looked at, so that what X is depends neither on
-    the first cell nor on the order of rows. A list of arrays is a column of clips even where the
-    arrays happen to be equally long, so that what a clip turns into does not depend on its
-    neighbours.
+    ``(rate, waveform)`` pairs, some of which may be missing. Arrays may also be in a 2-d table, one
+    column per variant of a clip. Every cell is checked, so the answer depends neither on the first
+    cell nor on the order of rows. A list of arrays is a column of clips even if the arrays happen
+    to have the same length, so a clip's result does not depend on its neighbours.
 
     Parameters
     ----------
     X : Any
-        What a stage was given.
+        Input of a stage.
 
     Returns
     -------
@@ -58,7 +57,7 @@ def clip_column(X: Any) -> NDArray[Any] | None:
 
 
 def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
-    """Return a column, or a table of one column, as a 1-d array; refuse a wider table."""
+    """Return a column, or a table of one column, as a 1-d array; refuse several columns."""
     if column.ndim == 2 and column.shape[1] > 1:
         raise ValueError(
             f"Expected one column of {content}, got {column.shape[1]}: select one of them, "
@@ -68,7 +67,7 @@ def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
 
 
 def is_missing(clip: Any) -> bool:
-    """Tell whether a cell of a column of clips is empty (None, NaN, NA or NaT)."""
+    """Return whether a cell of a column of clips is empty (None, NaN, NA or NaT)."""
     return (
         clip is None
         or clip is pd.NA
@@ -78,7 +77,7 @@ def is_missing(clip: Any) -> bool:
 
 
 def object_array(items: Sequence[Any]) -> NDArray[Any]:
-    """Put items into a 1-d object array, whatever they are (NumPy would stack equal arrays)."""
+    """Put any items into a 1-d object array (NumPy would stack arrays of equal shape)."""
     column = np.empty(len(items), dtype=object)
     for row, item in enumerate(items):
         column[row] = item
@@ -86,7 +85,7 @@ def object_array(items: Sequence[Any]) -> NDArray[Any]:
 
 
 def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
-    """Tell whether a cell is a ``(rate, waveform)`` pair."""
+    """Return whether a cell is a ``(rate, waveform)`` pair."""
     return (
         isinstance(clip, tuple | list)
         and len(clip) == 2
@@ -96,8 +95,8 @@ def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
 
 
 def _holds_clips(cells: NDArray[Any]) -> bool:
-    """Tell objects in one or two axes that are clips from those that are numbers."""
-    # One number too many, and the other cells still say that these are clips.
+    """Distinguish objects on one or two axes that are clips from those that are numbers."""
+    # One clip is enough: a number among clips does not make them numbers.
     if any(map(_is_clip, cells.flat)) or all(map(is_missing, cells.flat)):
         return True
     # Numbers have two axes, or are rows of a list.
@@ -115,7 +114,7 @@ def _is_clip(cell: Any) -> bool:
 
 
 def _is_stack(cell: Any) -> bool:
-    """Tell whether a cell is a list of pictures."""
+    """Return whether a cell is a list of pictures."""
     return (
         isinstance(cell, list | tuple)
         and bool(cell)
@@ -124,7 +123,7 @@ def _is_stack(cell: Any) -> bool:
 
 
 def _in_memory(column: NDArray[Any]) -> NDArray[Any]:
-    """Turn other buffers and files into bytes, which are hashed, pickled and told apart as one."""
+    """Turn other buffers and files into bytes, which can be hashed, pickled and compared."""
     cells = [_plain(cell) for cell in column.flat]
     if all(new is old for new, old in zip(cells, column.flat, strict=True)):
         return column
@@ -135,7 +134,7 @@ def _plain(cell: Any) -> Any:
     if isinstance(cell, bytearray | memoryview):
         return bytes(cell)
     if hasattr(cell, "read"):
-        # Read before, as in fit, it stands at its end.
+        # If it was read before, as in fit, its position is the end.
         if cell.seekable():
             cell.seek(0)
         return cell.read()

@@ -1,4 +1,4 @@
-"""Handing speakers to whatever part of a model takes them."""
+"""Passing speakers to the parts of a model that take them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from sklearn.utils.validation import has_fit_parameter
 
 
 def group_params(estimator: Any, groups: NDArray[Any] | None) -> dict[str, Any]:
-    """Give the keyword arguments by which `fit` of a model gets the speakers.
+    """Return the keyword arguments that pass the speakers to `fit` of a model.
 
     Parameters
     ----------
     estimator : estimator
         One whose ``fit`` takes ``groups``; a pipeline with such a step; a search whose splitter
-        takes them; or, with metadata routing enabled, one that asks for them.
+        takes them; or, with metadata routing enabled, one that requests them.
     groups : ndarray of shape (n_clips,) or None
         Speakers.
 
     Returns
     -------
     params : dict
-        Empty where the model has no use for groups.
+        Empty if the model has no use for groups.
 
     Notes
     -----
-    With scikit-learn's metadata routing enabled, a model gets groups where it, or a part of it,
-    asks for them (``set_fit_request(groups=True)``). Without, steps of a `Pipeline` get them by
-    name, and a search has them for its splitter alone.
+    With scikit-learn's metadata routing enabled, a model gets groups if it, or a part of it,
+    requests them (``set_fit_request(groups=True)``). Without, steps of a `Pipeline` get them by
+    name, and a search passes them only to its splitter.
 
     Examples
     --------

@@ -22,7 +22,7 @@ class Kind(NamedTuple):
     ndim: tuple[int, ...] | None  # of a clip in a column; None for any
     array_ndim: tuple[int, ...] | None  # of an array of clips
     axes: str
-    maker: str  # what gives such clips
+    maker: str  # stage that returns such clips
     dtype: tuple[DTypeLike, ...] = FLOATS
 
 
@@ -32,7 +32,7 @@ KINDS = {
     "frames": Kind((3, 4), (4, 5), "(n_frames, height, width[, channel])", "VideoLoader", _FRAMES),
     # Further axes of an array are channels of the waveform, and further curves.
     "waveforms": Kind((1,), None, "(n_samples,)", "AudioLoader"),
-    # As files hold it, for a stage that opens clips.
+    # As in files, for a stage that opens clips.
     "sound": Kind(
         (1, 2),
         None,
@@ -46,25 +46,25 @@ KINDS = {
 
 
 def check_clip(stage: Any, cell: Any, row: int) -> Any:
-    """Check what stands in a column of clips against what a stage takes.
+    """Check a cell of a column of clips against what a stage takes.
 
     Parameters
     ----------
     stage : ClipTransformer
         The stage.
     cell : Any
-        What stands there.
+        Its content.
     row : int
-        Where, counted from `first_row`.
+        Its row, counted from `first_row`.
 
     Returns
     -------
-    clip : ndarray, or the cell itself where the stage opens clips
+    clip : ndarray, or the cell itself if the stage opens clips
 
     Raises
     ------
     MediaError, ValueError
-        If it is not what the stage takes; the message names the row.
+        If the stage does not take it; the message names the row.
     """
     row += first_row()
     if stage.takes == "clips":
@@ -76,14 +76,14 @@ def check_clip(stage: Any, cell: Any, row: int) -> Any:
         and (kind.ndim is None or cell.ndim in kind.ndim)
         and cell.size
     ):
-        return cell  # which would be made floats, eight times as large
+        return cell  # as floats it would be eight times as large
     expected = f"{stage.takes} of shape {kind.axes}, such as {kind.maker} makes"
     clip: NDArray[Any] = check_cell(stage, cell, row, ndim=kind.ndim, expected=expected)
     return clip[:, np.newaxis] if stage.takes == "trajectories" and clip.ndim == 1 else clip
 
 
 def refuse_one_in_color(stage: Any, shape: tuple[int, ...]) -> None:
-    """Refuse an array that would be read as many clips, and is one in colour."""
+    """Refuse an array that would be read as many grey clips, but looks like one in colour."""
     if len(shape) == 4 and shape[-1] == 3:
         raise ValueError(
             f"{type(stage).__name__} expected clips of shape (n_clips, n_frames, height, width[, "
@@ -110,13 +110,13 @@ _first_row: ContextVar[int] = ContextVar("_first_row", default=0)
 
 
 def first_row() -> int:
-    """Give the number, in the caller's table, of the first row that stages are given here."""
+    """Return the number, in the caller's table, of the first row that stages get here."""
     return _first_row.get()
 
 
 @contextmanager
 def rows_from(row: int) -> Iterator[None]:
-    """Let errors inside count rows from here, as where clips are sent through one by one."""
+    """Count rows in errors from here, for clips that are sent through one by one."""
     token = _first_row.set(row)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What `set_output` does to the results of stages."""
+"""What `set_output` does with the results of stages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sklearn.utils._set_output import _wrap_data_with_container
 
 
 class TableOutputMixin:
-    """Let `set_output` frame an estimator's 2-d numbers and leave all else arrays.
+    """Let `set_output` make DataFrames of 2-d numbers, and leave all other results arrays.
 
     scikit-learn would try to make a DataFrame of every result, which fails for more than two axes,
-    and with it every pipeline that asks for pandas at its end. Objects, such as waveforms in one
-    column per variant, are on their way to the next stage. A subclass that overrides ``transform``
-    or ``fit_transform`` keeps this.
+    and so for every pipeline with pandas output. Objects, such as waveforms in one column per
+    variant, are input of the next stage. This also works in a subclass that overrides
+    ``transform`` or ``fit_transform``.
     """
 
     fit: Callable[..., Any]
@@ -29,7 +29,7 @@ class TableOutputMixin:
         X : column(s) of clips, or array-like of shape (n_clips, ...)
             As for `transform`.
         y : array-like of shape (n_clips,), default=None
-            Ignored by stages that learn nothing from it.
+            Ignored by stages that do not use it.
         **fit_params : Any
             Passed to `fit`.
 
@@ -38,7 +38,7 @@ class TableOutputMixin:
         result : ndarray of shape (n_clips, ...)
             As from `transform`.
         """
-        # TransformerMixin's own would frame all results.
+        # TransformerMixin's own would wrap all results.
         return self.fit(X, y, **fit_params).transform(X)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ def _framing(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def framed(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
         result = method(self, X, *args, **kwargs)
-        # What `fit_transform` gets from `transform` may be framed already.
+        # `fit_transform` gets a result from `transform` that may be a DataFrame already.
         if not isinstance(result, np.ndarray) or result.ndim != 2 or result.dtype == object:
             return result
         return _wrap_data_with_container("transform", result, X, self)

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 def model_parts(model: Any, *, skip_frozen: bool = False) -> list[Any]:
     """Find every estimator in a model, the model itself among them.
 
-    Looked into are parameters and whatever was fitted, with the lists, tuples, dicts and object
+    The search covers parameters and fitted attributes, with the lists, tuples, dicts and object
     arrays in them.
 
     Parameters
@@ -20,7 +20,7 @@ def model_parts(model: Any, *, skip_frozen: bool = False) -> list[Any]:
     model : estimator
         Fitted or not.
     skip_frozen : bool, default=False
-        Whether not to look into a `FrozenEstimator`: `clone` does not copy what it holds.
+        Whether to skip the content of a `FrozenEstimator`, which `clone` does not copy.
 
     Returns
     -------

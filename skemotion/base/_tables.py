@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 
 
 def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
-    """Make a table of clips of whatever a model was given.
+    """Make a table of clips from the input of a model.
 
     Parameters
     ----------
     X : DataFrame, mapping, or column of clips
-        A table, in which columns may be missing; or clips alone, each of which then stands in all
-        of `columns`: a file with picture and sound is both.
+        A table, in which columns may be missing; or only clips, each of which then is in all of
+        `columns`, as a file with picture and sound.
     columns : sequence of str
-        What the model reads clips from, such as ``["video", "audio"]``.
+        Columns from which the model reads clips, such as ``["video", "audio"]``.
     extra : sequence of str, default=()
         Further columns that the model reads, such as ``["speaker"]``.
 
     Returns
     -------
     table : DataFrame of shape (n_clips, len(columns) + len(extra))
-        With the columns asked for, in that order; those that X lacks hold None.
+        With the requested columns, in that order; those that X lacks hold None.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
     if not set(columns) & set(X.columns):
         raise ValueError(
             f"Expected a table with {_listed(columns)}, found the columns {list(X.columns)}: "
-            "rename them, or pass the clips alone as a list."
+            "rename them, or pass a list of clips."
         )
     wanted = list(dict.fromkeys([*columns, *extra]))
     empty = pd.Series([None] * len(X), X.index, dtype=object)
@@ -65,7 +65,7 @@ def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:
     if getattr(X, "ndim", 1) != 1:
         raise ValueError(
             f"Expected a table with {_listed(columns)}, or a list of clips, found an array of "
-            f"shape {X.shape}, which has no names: make a DataFrame of it."
+            f"shape {X.shape}, which has no names: make it a DataFrame."
         )
     clips = pd.Series([*X], dtype=object)
     return pd.DataFrame(dict.fromkeys(columns, clips))
@@ -77,7 +77,7 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def column_names(selections: Iterable[Any]) -> list[str] | None:
-    """Give the names of all columns that are selected, each once.
+    """Return the names of all selected columns, each once.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def column_names(selections: Iterable[Any]) -> list[str] | None:
     Returns
     -------
     names : list of str or None
-        None where columns go by position.
+        None if columns are selected by position.
 
     Raises
     ------
     ValueError
-        If some go by name and others by position.
+        If some are selected by name and others by position.
     """
     names: list[Any] = []
     for columns in selections:
@@ -109,17 +109,17 @@ def column_names(selections: Iterable[Any]) -> list[str] | None:
 
 
 def speaker_codes(speakers: pd.Series) -> NDArray[np.intp] | None:
-    """Give each speaker a number; whoever is not named is somebody else each time.
+    """Return a number for each speaker; a row without a name is a speaker of its own.
 
     Parameters
     ----------
     speakers : Series of length n_clips
-        Names, None or NaN where the speaker is not known.
+        Names; None or NaN for unknown speakers.
 
     Returns
     -------
     codes : ndarray of int, shape (n_clips,), or None
-        None where nobody is named.
+        None if no speaker is known.
     """
     codes, names = pd.factorize(speakers)
     if not len(names):

@@ -44,7 +44,7 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns at fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where it had any.
+        Column names of X at fit, if it had any.
 
     See Also
     --------
@@ -111,7 +111,7 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Give the probability of each class.
+        """Return the probability of each class.
 
         Parameters
         ----------

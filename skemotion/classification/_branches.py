@@ -18,7 +18,7 @@ from ..io import MediaError
 
 
 def split_branch(branch: Any) -> tuple[Any, Any]:
-    """Part the leading steps of a pipeline, which learn nothing, from those that learn.
+    """Split a pipeline into its leading steps, which learn nothing, and the others.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def describe_rows(
     reasons : dict of int to str
         Why each of the other rows cannot be used.
     """
-    empty = empty_rows(X, beside=speaker)
+    empty = empty_rows(X, besides=speaker)
     reasons = {int(row): "there is none" for row in np.flatnonzero(empty)}
     rows = np.flatnonzero(~empty)
     if not len(rows):
@@ -87,7 +87,7 @@ def describe_rows(
             describe.fit(_safe_indexing(present, kept))
         _warn(name, errors, len(rows))
     else:
-        # A `ClipPipeline` that was told to go on says why.
+        # A `ClipPipeline` with on_error="nan" has the reasons.
         failed = [error for _, step in describe.steps for error in getattr(step, "errors_", ())]
         errors = {int(error.row): str(error.reason) for error in failed}
         undescribed = _undescribed_rows(described)
@@ -129,14 +129,14 @@ def _one_by_one(describe: Any, X: Any) -> tuple[Any, NDArray[np.intp], dict[int,
     return np.concatenate(results), np.array(rows, dtype=np.intp), reasons
 
 
-def empty_rows(X: Any, beside: str | None = None) -> NDArray[np.bool_]:
+def empty_rows(X: Any, besides: str | None = None) -> NDArray[np.bool_]:
     """Say which rows of a column, a table or an array hold nothing at all.
 
     Parameters
     ----------
     X : Series, DataFrame or ndarray
         Cells of clips, or numbers.
-    beside : str, default=None
+    besides : str, default=None
         A column of a table that says nothing about whether there is a clip.
 
     Returns
@@ -151,8 +151,8 @@ def empty_rows(X: Any, beside: str | None = None) -> NDArray[np.bool_]:
             return np.zeros(len(X), dtype=bool)
         return np.asarray(np.isnan(X).reshape(len(X), -1).all(axis=1))
     table = pd.DataFrame(X)
-    if beside is not None and table.shape[1] > 1:
-        table = table.drop(columns=beside, errors="ignore")
+    if besides is not None and table.shape[1] > 1:
+        table = table.drop(columns=besides, errors="ignore")
     return np.asarray(table.isna().all(axis=1))
 
 

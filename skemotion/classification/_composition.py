@@ -31,7 +31,7 @@ class BranchComposition(_BaseComposition):
         ]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters, those of the branches included.
+        """Return the parameters, those of the branches included.
 
         Parameters
         ----------

@@ -32,8 +32,8 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classify clips by any classifier of single frames.
 
     The classifier is trained on all frames of all clips, each with its clip's label. A clip is
-    predicted by the mean of its frames' probabilities; where the classifier has none, of their
-    decision values; where it has neither, by the majority of their labels.
+    predicted by the mean of its frames' probabilities, or else of their decision values, or else
+    by their most frequent label.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -65,8 +65,8 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     There is no `decision_function` for a classifier that gives probabilities as well: frames of
     one clip may agree by their mean on one class and by their mean decision on another.
 
-    Frames of a clip resemble one another. Cross-validation and searches go around this
-    classifier, where they part clips, and not inside it, where they would part frames:
+    Frames of a clip resemble one another. Put cross-validation and searches around this classifier,
+    where they split clips, and not inside it, where they would split frames:
     ``GridSearchCV(FrameVotingClassifier(SVC()), {"estimator__C": [1, 10]})``.
 
     Of classes with equally many votes, the first in `classes_` is predicted.
@@ -133,7 +133,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_votes_by("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Give the probability of each class, where the frames' classifier does.
+        """Return the probability of each class, where the frames' classifier does.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_votes_by("decision_function"))
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Give the decision values, where the frames' classifier does, but no probabilities.
+        """Return the decision values, where the frames' classifier does, but no probabilities.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self._votes(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Give the class that the frames vote for.
+        """Return the class that the frames vote for.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self.classes_[codes])
 
     def _votes(self, X: Any) -> NDArray[Any]:
-        """Give the mean of what a clip's frames say."""
+        """Return the mean of what a clip's frames say."""
         check_is_fitted(self)
         frames, n_frames = self._frames(X, reset=False)
         if len(self.classes_) == 1:
@@ -194,7 +194,7 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.array([clip.mean(axis=0) for clip in clips])
 
     def _frames(self, X: Any, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.intp]]:
-        """Give all frames as rows, clip by clip, and how many each clip has."""
+        """Return all frames as rows, clip by clip, and how many each clip has."""
         column = clip_column(X)
         if column is None:
             axes = "(n_clips, n_frames, n_values)"

@@ -1,4 +1,4 @@
-"""Several modalities' verdicts as one."""
+"""Fusion of several modalities."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ from ._temperature import fit_calibrated, product_of_experts
 class FusionClassifier(ClassifierMixin, BranchComposition):
     """Classify by several modalities, each by a pipeline of its own.
 
-    Each branch gives probabilities, which one temperature per branch calibrates [1]_, fitted on
-    clips of speakers whom the branch was not trained on. The probabilities are multiplied and
-    normalised [2]_. A clip that lacks a modality, or whose file cannot be used, is left to the
-    other branches; nothing is imputed.
+    The probabilities of each branch are calibrated by one temperature [1]_, fitted on clips of
+    speakers not used to train the branch, then multiplied over the branches and normalised [2]_.
+    If a clip lacks a modality, or its file cannot be used, the other branches decide; nothing is
+    imputed.
 
     Parameters
     ----------
     estimators : list of (str, estimator, columns), default=None
-        The branches: name, pipeline and what it gets of X, as in `ColumnTransformer`: the name
-        of a column (which comes as a Series), a list of names (a DataFrame), positions, or a
-        slice. Leading steps that learn nothing, such as a `ClipPipeline`, are run once and not in
-        every inner fold. "drop" in place of a pipeline leaves the branch out. None for
-        one branch, ``LogisticRegression()`` on all columns.
+        The branches: name, pipeline and columns of X, as in `ColumnTransformer`: the name of a
+        column (passed as a Series), a list of names (a DataFrame), positions, or a slice. Leading
+        steps that learn nothing, such as a `ClipPipeline`, are run once and not in every inner
+        fold. "drop" instead of a pipeline leaves the branch out. None for one branch,
+        ``LogisticRegression()`` on all columns.
     calibrate : bool, default=True
-        Whether to fit temperatures. Without, each branch needs `predict_proba`; with,
-        `decision_function` will do.
+        Whether to fit temperatures. If not, each branch needs `predict_proba`; otherwise
+        `decision_function` suffices.
     cv : int or splitter, default=3
-        Inner folds for the temperatures. Given a number, no speaker is in two folds where `fit`
-        knows the speakers, and there are fewer folds where speakers, or clips of an emotion, are
-        fewer.
+        Inner folds for the temperatures. With a number, folds are by speaker if `fit` knows the
+        speakers, and there are fewer of them if there are fewer speakers, or fewer clips of an
+        emotion.
     speaker : str or None, default="speaker"
-        Column of X that names the speakers, where it is there: they are the `groups` of a `fit`
-        without any. In a branch's columns it does not count as a modality.
+        Column of X with the speakers, if it exists: they are used as `groups` if `fit` gets none.
+        In a branch's columns it does not count as a modality.
 
     Attributes
     ----------
@@ -64,11 +64,11 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
     named_estimators_ : dict
         Each branch, fitted on all clips that have it. Its classes are positions in `classes_`.
     temperatures_ : dict
-        Each branch's temperature: above 1 it was too sure of itself. 1 without calibration.
+        Each branch's temperature; above 1 for an overconfident branch, 1 without calibration.
     n_features_in_ : int
         Number of columns that are read.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where columns go by names.
+        Their names, if columns are selected by name.
 
     See Also
     --------
@@ -77,21 +77,21 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
 
     Notes
     -----
-    Where columns go by names, X may also be a list of clips, or one: each clip then serves all
-    columns, as a file with picture and sound does. A table may lack columns, as long as every row
+    If columns are selected by name, X may also be a list of clips, or one clip: each clip then is
+    in all columns, as a file with picture and sound. A table may lack columns, as long as every row
     has one modality; a `Mapping` of columns is a table.
 
     Members of one modality are a branch that ends in a fusion: ``Pipeline([("clips", ...),
     ("members", FusionClassifier([("lda", lda, slice(None)), ("lr", lr, slice(None))]))])``
-    multiplies two verdicts on the same description, each calibrated, before modalities are.
+    multiplies two calibrated classifiers of the same description before the modalities.
 
-    Temperatures matter most where a branch has few speakers to learn from: on other speakers'
-    clips of Java-SED they raise the mean recall of sound and face together by 8 points, on
-    RAVDESS by one, and there the expected calibration error falls from 0.14 to 0.04. Weights for
-    modalities changed nothing that can be told from chance, and stacking was worse.
+    Temperatures matter most if a branch has few speakers to learn from: on new speakers of Java-SED
+    they raise the unweighted average recall of sound and face together by 8 points, on RAVDESS by
+    one, where the expected calibration error falls from 0.14 to 0.04. Weights for modalities made
+    no significant difference, and stacking was worse.
 
-    `groups` given to `fit` go on to every step of a branch whose `fit` takes them. Where
-    scikit-learn's metadata routing is enabled, to those that ask for them.
+    `groups` given to `fit` are passed to every step of a branch whose `fit` takes them; with
+    scikit-learn's metadata routing enabled, to those that request them.
 
     References
     ----------
@@ -211,7 +211,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the probability of each class.
+        """Return the probability of each class.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         return product_of_experts(stacked)
 
     def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
-        """Give each branch's own probabilities, calibrated.
+        """Return each branch's own probabilities, calibrated.
 
         Parameters
         ----------
@@ -253,7 +253,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         return self._verdicts(X)[0]
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Give the most probable class.
+        """Return the most probable class.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def enroll(self, X: Any) -> Self:
-        """Give each branch's `SpeakerScaler` clips of speakers it will be asked about.
+        """Return each branch's `SpeakerScaler` clips of speakers it will be asked about.
 
         Parameters
         ----------

@@ -44,7 +44,7 @@ class ConvolutionalNetwork(nn.Module):
         self.output = nn.Linear(channels[-1] * n_features, n_classes)
 
     def forward(self, frames: Tensor, n_frames: Tensor) -> Tensor:
-        """Give the logits, (n_clips, n_classes), of padded trajectories."""
+        """Return the logits, (n_clips, n_classes), of padded trajectories."""
         picture = frames[:, None]
         for convolution in self.convolutions:
             present = _present(n_frames, picture.shape[2])[:, None, :, None]
@@ -96,7 +96,7 @@ class RecurrentNetwork(nn.Module):
         self.output = nn.Linear(2 * hidden_size, n_classes)
 
     def forward(self, frames: Tensor, n_frames: Tensor) -> Tensor:
-        """Give the logits, (n_clips, n_classes), of padded trajectories."""
+        """Return the logits, (n_clips, n_classes), of padded trajectories."""
         steps, n_steps = _join_frames(frames, n_frames, self.frames_per_step)
         packed = pack_padded_sequence(steps, n_steps.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
@@ -116,7 +116,7 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
         super().__init__(weight, reduction="none")
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the loss of a batch."""
+        """Return the loss of a batch."""
         return super().forward(logits, target).mean()
 
 

@@ -89,10 +89,10 @@ def fit_network(estimator: Any, X: Any, y: Any, groups: Any) -> None:
 
 
 def predict_probabilities(estimator: Any, X: Any) -> NDArray[np.float64]:
-    """Give each class' probability, averaged over a clip's variants.
+    """Return each class' probability, averaged over a clip's variants.
 
-    Computed in double precision, so that a clip's probabilities do not depend, beyond the last
-    digits of a double, on the clips beside it.
+    Computed in double precision, so that a clip's probabilities depend on the other clips of the
+    batch only in the last digits.
 
     Parameters
     ----------
@@ -131,14 +131,14 @@ def predict_probabilities(estimator: Any, X: Any) -> NDArray[np.float64]:
 def hold_out(
     codes: NDArray[np.intp], groups: Any, fraction: float | None, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Part the clips to train on from those that say when to stop.
+    """Split the clips into those to train on and those for early stopping.
 
     Parameters
     ----------
     codes : ndarray of shape (n_clips,)
         Classes.
     groups : array-like of shape (n_clips,) or None
-        Actors, held out whole; None holds out a share of each class.
+        Speakers, held out whole; None holds out a share of each class.
     fraction : float or None
         Share to hold out; None for nothing.
     seed : int
@@ -147,14 +147,14 @@ def hold_out(
     Returns
     -------
     train, valid : ndarray of int
-        Rows. Every class is among the first; the second may be empty without groups, where no
-        class has clips to spare.
+        Rows. Every class is in the first; without groups, the second may be empty if every class
+        has too few clips.
     """
     rows = np.arange(len(codes))
     if fraction is None:
         return rows, rows[:0]
     if groups is None:
-        # Beside scikit-learn's stratified splits, this one takes classes of a single clip.
+        # Unlike scikit-learn's stratified splits, this one allows classes of a single clip.
         rng = np.random.default_rng(seed)
         held = []
         for code in np.unique(codes):
@@ -165,21 +165,21 @@ def hold_out(
     groups = np.asarray(groups)
     if len(np.unique(groups)) < 2:
         raise ValueError(
-            "Expected clips of at least two groups (actors), to hold one out that tells when to "
-            "stop; found one. Add actors, or set validation_fraction=None."
+            "Expected clips of at least two groups (speakers), to hold one out for early stopping; "
+            "found one. Add speakers, or set validation_fraction=None."
         )
     splits = GroupShuffleSplit(n_splits=20, test_size=fraction, random_state=seed)
     for train, valid in splits.split(rows, groups=groups):
         if np.isin(codes, codes[train]).all():
             return train, valid
     raise ValueError(
-        "Whichever groups (actors) are held out to tell when to stop, a class is left without "
-        "clips to train on. Give clips of it by more actors, or set validation_fraction=None."
+        "Whichever groups (speakers) are held out for early stopping, a class is left without "
+        "training clips. Add clips of it by more speakers, or set validation_fraction=None."
     )
 
 
 def import_torch(estimator: BaseEstimator) -> ModuleType:
-    """Import torch, and skorch, which trains; say what to install where they are missing."""
+    """Import torch and skorch; if they are missing, the error says what to install."""
     try:
         import skorch  # noqa: F401
         import torch
@@ -192,7 +192,7 @@ def import_torch(estimator: BaseEstimator) -> ModuleType:
 
 
 def _trajectories(estimator: Any, X: Any, *, reset: bool) -> tuple[list[NDArray[Any]], int]:
-    """Give each clip's trajectories, (n_frames, n_features), clip by clip, and how many it has."""
+    """Return each clip's trajectories, (n_frames, n_features), and how many each has."""
     column = clip_column(X)
     if column is None:
         axes = "(n_clips, n_frames, n_features)"
@@ -236,7 +236,7 @@ def _train(
     class_weight: NDArray[np.float64],
     generator: Any,
 ) -> dict[str, list[float]]:
-    """Train a torch module in place; `parts` is what to train on and, if any, what to stop by."""
+    """Train a torch module in place; `parts` are the training and, if any, the validation data."""
     import torch
     from skorch import NeuralNet
     from skorch.callbacks import EarlyStopping

@@ -43,7 +43,7 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
         inversely to their number of training clips.
     validation_fraction : float or None, default=0.2
         Share of the groups (of the clips of each class, where `fit` is given no groups) that is
-        held out of training to tell when to stop; None trains `max_epochs` epochs on all clips.
+        held out for early stopping; None trains `max_epochs` epochs on all clips.
     patience : int, default=10
         Epochs without a lower validation loss after which training stops.
     random_state : int, RandomState or None, default=None
@@ -67,9 +67,9 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
     n_iter_ : int
         Epochs that were run.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of trajectories.
+        Second axis of X at fit; the number of columns if X was columns of trajectories.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of trajectories.
 
@@ -82,8 +82,8 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
     -----
     Features are standardised by the clips trained on. A clip's variants (columns beyond the
     first) are trained on as further examples; its probabilities are the mean over its variants.
-    Pass the actors as `groups`, so that training stops by people it has not heard: directly, or
-    through a pipeline by scikit-learn's metadata routing, ``set_fit_request(groups=True)``.
+    Pass the speakers as `groups`, so that early stopping uses speakers not in training: directly,
+    or through a pipeline by scikit-learn's metadata routing, ``set_fit_request(groups=True)``.
 
     The same `random_state` gives the same weights on the same machine; another number of threads
     or another processor may change last digits, which training can amplify.
@@ -159,8 +159,8 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_clips,)
             Class labels.
         groups : array-like of shape (n_clips,), default=None
-            Actors. Whole groups are then held out to tell when to stop; without, clips of each
-            class are, at random, and nothing is where no class has clips to spare.
+            Speakers. Whole groups are then held out for early stopping; without, random clips of
+            each class, or none if every class has too few clips.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the probability of each class.
+        """Return the probability of each class.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class TrajectoryRNNClassifier(ClassifierMixin, BaseEstimator):
         return predict_probabilities(self, X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Give the most probable class.
+        """Return the most probable class.
 
         Parameters
         ----------

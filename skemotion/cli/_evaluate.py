@@ -1,4 +1,4 @@
-"""``skemotion evaluate``: say how well emotion is recognised."""
+"""``skemotion evaluate``: test how well emotion is recognised."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "evaluate", parents=[corpus_options()], help="say how well emotion is recognised"
+        "evaluate", parents=[corpus_options()], help="test how well emotion is recognised"
     )
     parser.add_argument("--protocol", choices=(*PROTOCOLS, "both"), default="both",
-                        help="test on speakers seen in training, on others, or both")  # fmt: skip
+                        help="test on speakers in training, on new ones, or both")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FOLDER",
                         help="save confusion matrices (PNG), figures (JSON) and predictions "
                         "(CSV)")  # fmt: skip
@@ -114,7 +114,7 @@ def report(work: Work, protocols: Sequence[str], out: Path | None) -> list[Evalu
 
 
 def check_pictures() -> None:
-    """Make sure that pictures can be drawn: better before all the work than after it."""
+    """Check that pictures can be drawn, before all the work."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

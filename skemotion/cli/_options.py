@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they may be."""
+"""Options that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def corpus_options() -> argparse.ArgumentParser:
                         help="clips that cannot be used are left out, up to this share of all "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="FOLDER",
-                        help="keep what is made of each clip there, for later runs")  # fmt: skip
+                        help="keep the results for each clip there, for later runs")  # fmt: skip
     return parser
 
 
 def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Give what `make_emotion_pipeline` is to be asked for."""
+    """Return the arguments of `make_emotion_pipeline`."""
     return {
         "modality": options.modality,
         "recipe": options.recipe,
@@ -83,13 +83,13 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def kind_of(options: argparse.Namespace) -> str:
-    """Say where emotions and speakers stand: in a table, in folders, or in a naming's names."""
+    """Return where emotions and speakers come from: a table, folders, or a naming."""
     is_table = Path(options.corpus).suffix.lower() in TABLES
     return "table" if is_table else str(options.naming or NAMINGS[0])
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that files can be saved in a folder: better before all the work than after it."""
+    """Check that files can be saved in a folder, before all the work."""
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder to save in. Create it.")
     if not os.access(folder, os.W_OK):

@@ -1,4 +1,4 @@
-"""``skemotion predict``: say the emotion of clips."""
+"""``skemotion predict``: predict the emotion of clips."""
 
 from __future__ import annotations
 

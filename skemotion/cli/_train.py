@@ -15,7 +15,7 @@ from ._options import Commands, check_folder, corpus_options, kind_of, recipe_of
 if TYPE_CHECKING:
     from ._work import Work
 
-# With fewer there is nothing to learn from that would hold for other clips.
+# With fewer, nothing can be learnt that applies to other clips.
 _FEWEST_CLIPS, _FEWEST_OF_AN_EMOTION, _FEWEST_SPEAKERS = 20, 5, 2
 # Enough to know how long clips are.
 _SOME_CLIPS = 50
@@ -92,8 +92,8 @@ def _too_few(n_clips_per_class: dict[str, int], speakers: list[Any] | None) -> I
     n_clips = sum(n_clips_per_class.values())
     if n_clips < _FEWEST_CLIPS:
         yield (
-            f"{n_clips} clips in all, fewer than {_FEWEST_CLIPS}: what this model says of other "
-            "clips means little. Add clips."
+            f"{n_clips} clips in all, fewer than {_FEWEST_CLIPS}: predictions of this model for "
+            "other clips mean little. Add clips."
         )
     few = [f"{n} of {name}" for name, n in n_clips_per_class.items() if n < _FEWEST_OF_AN_EMOTION]
     if few:
@@ -103,6 +103,6 @@ def _too_few(n_clips_per_class: dict[str, int], speakers: list[Any] | None) -> I
         )
     if speakers is not None and len(speakers) < _FEWEST_SPEAKERS:
         yield (
-            "one speaker: the model may know this voice and face rather than emotion. Add clips "
+            "one speaker: the model may learn this voice and face rather than emotion. Add clips "
             "of others."
         )

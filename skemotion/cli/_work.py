@@ -1,4 +1,4 @@
-"""A corpus and a model on it, as evaluate, train and demo have them in common."""
+"""A corpus and a model on it, for evaluate, train and demo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._options import recipe_of
 
 @dataclass(frozen=True)
 class Work:
-    """A corpus, a model that has not been fitted, and which clips it cannot use."""
+    """A corpus, an unfitted model, and the clips that it cannot use."""
 
     corpus: Bunch
     model: BaseEstimator
@@ -59,7 +59,7 @@ class Work:
         cache: Path | None = None,
         **recipe: Any,
     ) -> Iterator[Self]:
-        """Make a model by a recipe, and see which clips it can use."""
+        """Make a model by a recipe, and find the clips that it can use."""
         n_jobs = number_of_workers(n_jobs)
         with cache_folder(cache) as folder:
             model = make_emotion_pipeline(**recipe, memory=folder, n_jobs=n_jobs)
@@ -91,7 +91,7 @@ class Work:
         return f"; {len(self.errors)} of {n_clips} clips could not be used and were left out"
 
     def for_others(self, fitted: BaseEstimator) -> BaseEstimator:
-        """Take from a model what suits this machine: others send in one clip at a time."""
+        """Remove this machine's cache and workers from a model."""
         for part in model_parts(fitted):
             if isinstance(part, ClipPipeline):
                 part.set_params(memory=None, n_jobs=None)
@@ -109,9 +109,9 @@ def cache_folder(given: Path | None = None) -> Iterator[Path]:
 
 
 def number_of_workers(n_jobs: int) -> int:
-    """Give the number of workers; two at the least where one per core is asked for.
+    """Return the number of workers; at least two for one per core.
 
-    Where there is but one, it is this process, and a decoder that crashes ends it.
+    A single worker is this process, which a decoder crash would end.
     """
     return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
 

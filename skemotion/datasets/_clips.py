@@ -26,17 +26,18 @@ def find_clips(
 ) -> pd.DataFrame:
     """List clips to predict: files, those in folders, and those in tables.
 
-    Clips are listed, not opened; whether a file is there is seen when it is.
+    Clips are listed, not opened, and it is not checked that files exist.
 
     Parameters
     ----------
     sources : iterable of str or path-like
         In this order:
 
-        - folders, of which the files of sound and video are taken, and those in zip archives, at
-          any depth, sorted by path;
-        - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as `load_table` takes them;
-        - files of landmarks, which are ``.csv`` files with a column ``x_0``;
+        - folders: their files of sound and video, also in zip archives, at any depth, sorted by
+          path;
+        - tables (``.csv``, ``.tsv``, ``.tab``, ``.parquet``, ``.pq``), as for `load_table`;
+        - files of landmarks, which are ``.csv`` files with a column ``x_0``, or members of
+          archives that end in ``.csv``;
         - everything else is a clip: a path, a member of an archive, a part such as
           ``clip.mp4#t=1,2``.
     video, audio, landmarks : str, default=None
@@ -45,8 +46,8 @@ def find_clips(
     Returns
     -------
     clips : pandas.DataFrame
-        A row for each clip, with the columns ``video`` and ``audio``, both of them the file
-        itself where it comes from no table; ``landmarks`` and ``speaker`` where some clip has one.
+        A row for each clip, with the columns ``video`` and ``audio``, which are both the file
+        itself unless it is from a table, and ``landmarks``; ``speaker`` if a table has it.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def find_clips(
 
     See Also
     --------
-    skemotion.pipeline.predict_clips : Predicts them, whatever some of them are like.
+    skemotion.pipeline.predict_clips : Predicts them, with an error for unusable clips.
 
     Examples
     --------
@@ -77,15 +78,15 @@ def find_clips(
         source, path = os.fspath(given), Path(given)
         if path.is_dir():
             rows += _in_folder(path)
-        elif path.suffix.lower() not in TABLES:
-            rows.append({"video": source, "audio": source})
         elif _is_landmarks(path):
             rows.append({"landmarks": source})
+        elif path.suffix.lower() not in TABLES:
+            rows.append({"video": source, "audio": source})
         else:
             table = load_table(source, target=None, must_exist=False, **columns).data
             rows += table.to_dict("records")
-    names = ["video", "audio"]
-    names += [name for name in ("landmarks", "speaker") if any(name in row for row in rows)]
+    names = ["video", "audio", "landmarks"]
+    names += ["speaker"] if any("speaker" in row for row in rows) else []
     return pd.DataFrame({name: column([row.get(name) for row in rows]) for name in names})
 
 
@@ -100,6 +101,9 @@ def _in_folder(folder: Path) -> list[dict[str, Any]]:
 
 def _is_landmarks(path: Path) -> bool:
     """Say whether a file is one of landmarks, rather than a table of clips."""
+    member, archive, _ = str(path).partition("::")
+    if archive:
+        return member.lower().endswith(".csv")
     if path.suffix.lower() != ".csv" or not path.is_file():
         return False
     with path.open("rb") as file:

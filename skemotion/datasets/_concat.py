@@ -23,7 +23,7 @@ def concat_corpora(
 ) -> Bunch:
     """Put several corpora together on the emotions that all of them have.
 
-    Emotions are told apart by their names, which are those of RAVDESS in every corpus that
+    Emotions are identified by their names, which are those of RAVDESS in every corpus that
     :func:`load_corpus` reads. Actors of different corpora stay different groups.
 
     Parameters
@@ -34,7 +34,7 @@ def concat_corpora(
         return them, with emotions and speakers.
     others : {"drop", "keep", "raise"}, default="drop"
         What to do with clips of emotions that some corpus lacks: leave them out, keep them, or
-        refuse. Where they are kept, a model can tell such an emotion by the corpus it comes from.
+        refuse. Where they are kept, a model can recognise such an emotion by its corpus.
     columns : {"shared", "all"}, default="shared"
         Which columns `data` has: those in which every corpus has clips, so that RAVDESS with
         video and audio and TESS give ``audio``; or all of them, with None where there is no
@@ -55,7 +55,7 @@ def concat_corpora(
         metadata : pandas.DataFrame
             ``corpus``, and the columns of all corpora, with None where one lacks them.
         target_names : list of str
-            Emotions present, in the order of the first corpus, those it lacks behind.
+            Emotions present, in the order of the first corpus, then those that it lacks.
         DESCR : str
             What was put together and what was left out, and the description of each corpus.
 

@@ -9,7 +9,7 @@ from ._files import Clip, find_recordings, make_bunch
 from ._namings import CREMA_D, JAVA_SED, TESS
 from ._ravdess import _NAMING, load_ravdess
 
-# Corpora whose file names alone tell everything; a further one is one more entry.
+# Corpora whose file names say everything; a further corpus is one more entry.
 _NAMINGS = {"java-sed": JAVA_SED, "tess": TESS, "crema-d": CREMA_D}
 NAMINGS = ("ravdess", *_NAMINGS)
 # How the files of each are named, for whoever reads the names.
@@ -19,7 +19,7 @@ _LOSSLESS = {".aif", ".aiff", ".flac", ".wav"}
 
 
 def load_corpus(path: str | os.PathLike[str], naming: str = "ravdess") -> Bunch:
-    """Load a corpus whose file names tell emotion and actor.
+    """Load a corpus whose file names contain emotion and speaker.
 
     Clips are listed, not opened, in folders and in zip archives.
 

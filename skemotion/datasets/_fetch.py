@@ -47,11 +47,11 @@ def fetch_ravdess(
     n_retries: int = 3,
     verbose: bool = True,
 ) -> Bunch:
-    """Download RAVDESS speech where it is not there yet, and load it.
+    """Download RAVDESS speech if it is missing, and load it.
 
     The archives [1]_ come from https://zenodo.org/records/1188976, under the licence CC BY-NC-SA
     4.0: non-commercial use, adaptations under the same licence, the authors named. They stay
-    zipped. A download that is broken off goes on from where it was when called again.
+    zipped. Called again, an interrupted download continues where it stopped.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def fetch_ravdess(
     download_if_missing : bool, default=True
         Whether to download what is missing, rather than raise an error.
     n_retries : int, default=3
-        How often to go on with a download that breaks off or comes out wrong.
+        How often to retry a download that is interrupted or damaged.
     verbose : bool, default=True
         Whether to show progress.
 
@@ -157,7 +157,7 @@ def _data_home(path: str | os.PathLike[str] | None) -> Path:
 
 
 def _download(archives: Sequence[Path], *, n_retries: int, verbose: bool) -> None:
-    """Give each archive its name once it is whole and its checksum is right."""
+    """Return each archive its name once it is whole and its checksum is right."""
     import pooch
     import requests
 

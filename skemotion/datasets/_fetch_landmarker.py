@@ -24,7 +24,7 @@ def fetch_face_landmarker(
     n_retries: int = 3,
     verbose: bool = True,
 ) -> Path:
-    """Download the networks of MediaPipe's face landmarker where they are not there yet.
+    """Download the networks of MediaPipe's face landmarker if they are missing.
 
     `skemotion.video.FaceLandmarks` needs them: one file of 3.8 MB [1]_, under the Apache-2.0
     licence.
@@ -37,7 +37,7 @@ def fetch_face_landmarker(
     download_if_missing : bool, default=True
         Whether to download what is missing, rather than raise an error.
     n_retries : int, default=3
-        How often to try again a download that breaks off or comes out wrong.
+        How often to retry a download that is interrupted or damaged.
     verbose : bool, default=True
         Whether to show progress.
 

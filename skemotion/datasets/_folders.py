@@ -1,4 +1,4 @@
-"""Clips of one's own, in a folder for each emotion."""
+"""Loading clips from a folder for each emotion."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LOSSLESS = {".aif", ".aiff", ".flac", ".wav"}
 def load_folders(
     path: str | os.PathLike[str], *, speaker: str | None = None, emotion: str | None = None
 ) -> Bunch:
-    r"""Load clips of one's own from a folder for each emotion.
+    r"""Load clips from a folder for each emotion.
 
-    Clips are listed, not opened, at any depth. Files of one name but for the suffix, in the same
-    folder, are one recording: ``a.mp4`` is then what is seen and ``a.wav`` what is heard. Other
-    files, archives, and hidden files and folders are passed over.
+    Clips are listed, not opened, at any depth. Files in the same folder that differ only in the
+    suffix are one recording: ``a.mp4`` is its picture and ``a.wav`` its sound. Other files,
+    archives, and hidden files and folders are ignored.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def load_folders(
     FileNotFoundError
         If there is no such folder.
     MediaError
-        If it is no folder on this machine, there is no clip in it, or a clip lies in no folder.
+        If it is not a folder on this machine, has no clips, or has a clip outside a folder of an
+        emotion.
     ValueError
         If an expression is none, or does not match the path of every clip.
 

@@ -73,7 +73,7 @@ File names are SSS_word_emotion, for example YAF_dog_ps.wav:
              here: surprised)
 
 OA_bite_neutral.wav is published under that name and is OAF's. Folders (OAF_angry,
-YAF_pleasant_surprised) tell nothing that the names do not, and are not read.
+YAF_pleasant_surprised) say nothing that the names do not, and are not read.
 
 Source: Pichora-Fuller MK, Dupuis K (2020). Toronto emotional speech set (TESS).
 https://doi.org/10.5683/SP2/E8H2MF

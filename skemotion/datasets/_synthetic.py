@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import os
-import wave
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from fractions import Fraction
 from itertools import product
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
 import numpy as np
-from av.codec.context import Flags
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 from tqdm import tqdm
 
 from ._ravdess import _MODALITIES, _NAMING
+from ._synthetic_encoding import FRAME_RATE, add_sound, encode_video, encode_wav
 from ._synthetic_face import draw_face
 from ._synthetic_voice import LOUDNESS, SAMPLE_RATE, synthesise_voice
 
-_RATE = Fraction(30_000, 1001)  # pictures per second
 _DATE = (2018, 4, 5, 0, 0, 0)
 
 
@@ -69,18 +64,17 @@ def make_ravdess(
 ) -> Path:
     """Make a corpus of drawn faces and synthetic voices, in the shape of RAVDESS speech.
 
-    It stands in for RAVDESS [1]_ where that is too large to fetch: the same names, folders and
-    archives, and real encoded files, so that all tools from :func:`load_ravdess` on can be tried
-    as they are. It is **not** data about people. Brows, lids, mouth and head, and pitch, energy,
-    tempo and timbre follow an author's table of what each emotion does, varied by actor and take.
-    Accuracy reached on it tells whether a pipeline runs and learns, and nothing about how well
-    it recognises the emotions of people; never report it as such.
+    It replaces RAVDESS [1]_ where that is too large to download: names, folders and archives are
+    the same, and files are really encoded, so all tools from :func:`load_ravdess` on can be tried
+    unchanged. It is **not** data about people. Brows, lids, mouth and head, and pitch, energy,
+    tempo and timbre follow a hand-made table for each emotion, varied by actor and take. Accuracy
+    on it shows whether a pipeline runs and learns, and nothing about how well it recognises the
+    emotions of people; never report it as such.
 
     Parameters
     ----------
     path : str or path-like
-        Folder to write to, made where it is missing. Clips already there under the same names
-        are replaced.
+        Folder to write to, created if missing. Existing clips of the same names are replaced.
     n_actors : int, default=4
         Number of actors, 1 to 24; odd ones are male, even ones female.
     emotions : sequence of str, default=None
@@ -97,7 +91,7 @@ def make_ravdess(
         recording have the same pictures and the same sound.
     archives : bool, default=False
         Whether to write the archives as published (``Audio_Speech_Actors_01-04.zip``, and
-        ``Video_Speech_Actor_01.zip`` and so on with both kinds of video) in place of the folders
+        ``Video_Speech_Actor_01.zip`` and so on with both kinds of video) instead of the folders
         ``Actor_01`` and so on.
     duration : float, default=2.0
         Mean length of an unemotional clip in seconds, 0.25 to 60. Tempo varies with emotion and
@@ -123,7 +117,7 @@ def make_ravdess(
     NotADirectoryError
         If `path` is a file.
     FileExistsError
-        If something other than a file bears the name of a clip or archive.
+        If something other than a file has the name of a clip or archive.
     ValueError
         If a parameter is outside its range, or if there is nothing to make.
 
@@ -240,13 +234,13 @@ def _make_clips(
         recording.statement,
         male=male,
         duration=duration,
-        frame_duration=float(1 / _RATE),
+        frame_duration=float(1 / FRAME_RATE),
         actor_rng=rng(0, recording.actor),
         clip_rng=rng(0, *recording),
     )
     clips = {}
     if "audio-only" in modalities:
-        clips["audio-only"] = _encode_wav(sound)
+        clips["audio-only"] = encode_wav(sound)
     if "full" in modalities or "video-only" in modalities:
         frames = draw_face(
             recording.emotion,
@@ -254,77 +248,24 @@ def _make_clips(
             _loudness(sound),
             male=male,
             frame_size=frame_size,
-            frame_duration=float(1 / _RATE),
+            frame_duration=float(1 / FRAME_RATE),
             actor_rng=rng(1, recording.actor),
             clip_rng=rng(1, *recording),
         )
-        video = _encode_video(frames, frame_size)
+        video = encode_video(frames, frame_size)
         if "video-only" in modalities:
             clips["video-only"] = video
         if "full" in modalities:
-            clips["full"] = _add_sound(video, sound)
+            clips["full"] = add_sound(video, sound)
     return clips
 
 
 def _loudness(sound: NDArray[np.int16]) -> NDArray[np.float64]:
     """Measure how loud the voice is during each picture; ears compress, and so do mouths."""
-    n_pictures = round(sound.size / SAMPLE_RATE * _RATE)
+    n_pictures = round(sound.size / SAMPLE_RATE * FRAME_RATE)
     pieces = np.array_split(sound / 32768, n_pictures)
     level = np.array([np.sqrt(np.mean(piece**2)) for piece in pieces])
     return np.asarray((level / LOUDNESS) ** 0.7)
-
-
-def _encode_wav(sound: NDArray[np.int16]) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(sound.astype("<i2").tobytes())
-    return buffer.getvalue()
-
-
-# No versions, no dates in the file: the same clip is the same bytes.
-_BITEXACT = {"fflags": "+bitexact"}
-# Fast, but with reordered pictures and arithmetic coding, as clips out of a studio have them.
-# x264 gives other bytes for another number of threads.
-_X264 = {"preset": "ultrafast", "bf": "2", "coder": "cabac", "crf": "24", "threads": "1"}
-_X264 |= {"colorspace": "smpte170m"}  # what OpenCV's YUV is
-
-
-def _encode_video(frames: Iterator[NDArray[np.uint8]], frame_size: tuple[int, int]) -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options=_BITEXACT) as container:
-        stream = container.add_stream("libx264", rate=_RATE, options=_X264)
-        stream.height, stream.width = frame_size
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.flags |= Flags.bitexact
-        for planes in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
-def _add_sound(video: bytes, sound: NDArray[np.int16]) -> bytes:
-    """Copy the pictures, as they are encoded, beside the sound."""
-    buffer = io.BytesIO()
-    with (
-        av.open(io.BytesIO(video), "r") as source,
-        av.open(buffer, "w", format="mp4", options=_BITEXACT) as container,
-    ):
-        pictures = container.add_stream_from_template(source.streams.video[0])
-        voice = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        voice.codec_context.flags |= Flags.bitexact
-        frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts = SAMPLE_RATE, 0
-        packets: list[Any] = [*voice.encode(frame), *voice.encode(None)]
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = pictures
-                packets.append(packet)
-        packets.sort(key=lambda packet: packet.dts * packet.time_base)
-        container.mux(packets)
-    return buffer.getvalue()
 
 
 def _write_folders(path: Path, done: Iterable[tuple[_Recording, dict[str, bytes]]]) -> None:
@@ -359,7 +300,7 @@ def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, which takes the name of `path` once all went well."""
+    """Return a temporary name to write to, which takes the name of `path` once all went well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary

@@ -154,7 +154,7 @@ def synthesise_voice(
 def _timing(
     statement: int, seconds: float, rng: np.random.Generator
 ) -> tuple[list[_Phone], list[float], NDArray[np.float64]]:
-    """Give the phones, where accents fall (share of the utterance) and the edges in seconds."""
+    """Return the phones, where accents fall (share of the utterance) and the edges in seconds."""
     symbols = _STATEMENTS[statement].split()
     phones = [_PHONES[symbol.rstrip("*")] for symbol in symbols]
     accented = np.array([symbol.endswith("*") for symbol in symbols])

@@ -1,4 +1,4 @@
-"""Clips of one's own, from a table that lists them."""
+"""Loading clips that a table lists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_table(
     must_exist: bool = True,
     storage_options: dict[str, Any] | None = None,
 ) -> Bunch:
-    r"""Load clips of one's own from a table with a row for each.
+    r"""Load clips from a table with a row for each.
 
     Clips are listed, not opened. That their files are there is checked, for all of them at once.
     Tables of audformat [1]_ load as they are, with their index of ``file``, ``start`` and ``end``.

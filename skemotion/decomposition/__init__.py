@@ -5,7 +5,8 @@ from ._mini_rocket import MiniRocket
 from ._multi_rocket import MultiRocket
 from ._resampler import TrajectoryResampler
 from ._statistics import TrajectoryStatistics, trajectory_statistics
-from ._tucker import PartialTucker, partial_tucker
+from ._tucker import PartialTucker
+from ._tucker_numerics import partial_tucker
 
 __all__ = [
     "BSplineProjector",

@@ -21,9 +21,9 @@ from ._curves import CurveTransformer, name_numbers
 class BSplineProjector(CurveTransformer):
     """Project curves of any length on one B-spline basis, by least squares.
 
-    A curve's points lie equally spaced over t in [0, 1]. Its coefficients on the basis are as
-    many whatever its number of points, so that clips of different lengths become comparable.
-    A clip's coefficients depend on nothing but the clip.
+    A curve's points are equally spaced over t in [0, 1]. The number of coefficients does not depend
+    on the number of points, so clips of different lengths become comparable.
+    A clip's coefficients depend only on the clip.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class BSplineProjector(CurveTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of curves.
+        Second axis of X at fit; the number of columns if X was columns of curves.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of curves.
     n_curves_ : int
@@ -47,7 +47,7 @@ class BSplineProjector(CurveTransformer):
     See Also
     --------
     bspline_project : The same for one clip.
-    bspline_evaluate : The way back.
+    bspline_evaluate : The inverse.
     skemotion.audio.AudioFeatures : Gives curves of different lengths.
 
     Notes
@@ -91,7 +91,7 @@ class BSplineProjector(CurveTransformer):
         -------
         coefficients : ndarray of shape (n_coefs, n_features)
             float32 for float32 curves, else float64. The coefficients of several columns, which
-            are variants of the clip, stand side by side.
+            are variants of the clip, are joined on the last axis.
         """
         return bspline_project(clip, self.n_knots, self.order)
 
@@ -131,7 +131,7 @@ class BSplineProjector(CurveTransformer):
 
 
 def bspline_project(curve: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[Any]:
-    """Give the coefficients of the spline nearest to a curve's points.
+    """Return the coefficients of the spline nearest to a curve's points.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def bspline_basis(t: ArrayLike, n_knots: int = 12, order: int = 4) -> NDArray[np
 
 @lru_cache(maxsize=256)  # a corpus has a few hundred different lengths; 20 kB each
 def _projection(n_points: int, n_knots: int, order: int) -> NDArray[np.float64]:
-    """Give the matrix, (n_coefs, n_points), that takes a curve's points to its coefficients."""
+    """Return the matrix, (n_coefs, n_points), that takes a curve's points to its coefficients."""
     basis = bspline_basis(np.linspace(0, 1, n_points), n_knots, order)
     matrix = np.asarray(pinv(basis), dtype=np.float64)
     if n_points < matrix.shape[0]:

@@ -10,22 +10,21 @@ from ._rocket import Rocket
 class MiniRocket(Rocket):
     """Describe trajectories by how often their convolutions exceed thresholds.
 
-    Every trajectory is convolved with 84 fixed kernels of nine weights, spread over time in many
-    ways, each of which sees some of the channels. Of each convolution, the shares of points above
-    a few biases are kept; the biases are quantiles of training clips' convolutions. What comes out
-    is for a linear classifier.
+    Every trajectory is convolved with 84 fixed kernels of nine weights at many dilations, each on
+    some of the channels. The features are the shares of points of each convolution above a few
+    biases, which are quantiles of training clips' convolutions. They suit a linear classifier.
 
     Parameters
     ----------
     n_kernels : int, default=10_000
-        Features wanted; a multiple of 84 comes out, 84 at least.
+        Number of features, rounded to a multiple of 84, at least 84.
     n_points : int, default=96
         Points to which trajectories are brought by linear interpolation.
     n_channels : int, default=1
         How many trajectories a row of plain numbers holds, point after point, as a flattened
         array of shape (n_points, n_channels).
     random_state : int, RandomState instance or None, default=None
-        Which channels a kernel sees, and from which training clips biases are taken.
+        Determines the channels of each kernel and the training clips for the biases.
 
     Attributes
     ----------
@@ -36,20 +35,20 @@ class MiniRocket(Rocket):
     n_channels_ : int
         Channels of a clip at fit: features times variants.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of trajectories.
+        Second axis of X at fit; the number of columns if X was columns of trajectories.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of trajectories.
 
     See Also
     --------
-    MultiRocket : Keeps four numbers instead of one, of differences as well.
-    TrajectoryStatistics : Numbers that a person can read.
+    MultiRocket : Four numbers instead of one, also for differences.
+    TrajectoryStatistics : Interpretable features.
 
     Notes
     -----
-    The transform of [1]_, for several channels as its authors' code has it. Channels are
+    The transform of [1]_, for several channels as in the authors' code. Channels are
     standardised beforehand by the training clips' mean and deviation, not by each clip's own, as
     an expression that lasts from beginning to end is in the level. Kernels sum to zero; the level
     is seen where they reach beyond the ends, where the standardised trajectory is taken as 0.

@@ -10,22 +10,22 @@ from ._rocket import Rocket
 class MultiRocket(Rocket):
     """Describe trajectories and their differences by four numbers of each convolution.
 
-    The convolutions of `MiniRocket`, of the trajectories and of what they change by from point to
-    point. Of each, above a few biases, are kept: the share of points, the longest stretch, the
-    mean, and the mean place in time.
+    The convolutions are those of `MiniRocket`, of the trajectories and of their differences from
+    point to point. The features describe the points above a few biases: their share, the longest
+    run, the mean, and the mean position in time.
 
     Parameters
     ----------
     n_kernels : int, default=6_250
-        Biases wanted for trajectories and for differences; a multiple of 84 comes out, 84 at
-        least, and eight times as many features.
+        Number of biases for trajectories and for differences, rounded to a multiple of 84, at
+        least 84. There are eight times as many features.
     n_points : int, default=96
         Points to which trajectories are brought by linear interpolation.
     n_channels : int, default=1
         How many trajectories a row of plain numbers holds, point after point, as a flattened
         array of shape (n_points, n_channels).
     random_state : int, RandomState instance or None, default=None
-        Which channels a kernel sees, and from which training clips biases are taken.
+        Determines the channels of each kernel and the training clips for the biases.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class MultiRocket(Rocket):
     n_channels_ : int
         Channels of a clip at fit: features times variants.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of trajectories.
+        Second axis of X at fit; the number of columns if X was columns of trajectories.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of trajectories.
 
@@ -49,7 +49,7 @@ class MultiRocket(Rocket):
 
     Notes
     -----
-    The transform of [1]_, but that channels are standardised by the training clips, see
+    The transform of [1]_, except that channels are standardised by the training clips, see
     `MiniRocket`, and that differences have kernels of their own: the authors' code convolves them
     with the channels drawn for the trajectories, shifted by a point, with biases learnt from
     other channels. The longest stretch is that between two points below the bias, counted in steps.

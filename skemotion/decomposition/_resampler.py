@@ -25,9 +25,9 @@ class TrajectoryResampler(CurveTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of curves.
+        Second axis of X at fit; the number of columns if X was columns of curves.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of curves.
     n_curves_ : int

@@ -140,13 +140,13 @@ class Rocket(TransformerMixin, BaseEstimator):
         )
 
     def _scaled(self, series: NDArray[np.float64], order: int) -> NDArray[np.float32]:
-        """Give differences of every channel, scaled as at fit."""
+        """Return differences of every channel, scaled as at fit."""
         place = self.orders.index(order)
         differences = np.diff(series, n=order, axis=2) - self.means_[place][:, np.newaxis]
         return (differences / self.scales_[place][:, np.newaxis]).astype(np.float32)
 
     def _resample(self, X: Any, *, reset: bool) -> NDArray[np.float64]:
-        """Give all clips' trajectories as (n_clips, n_channels, n_points)."""
+        """Return all clips' trajectories as (n_clips, n_channels, n_points)."""
         column = clip_column(X)
         if column is None:
             X = check_clips(self, X, reset=reset)

@@ -18,14 +18,14 @@ from ._curves import CurveTransformer, name_numbers
 class TrajectoryStatistics(CurveTransformer):
     """Describe curves of any length by their statistics over time.
 
-    The plain alternative to `BSplineProjector`: a curve becomes as many numbers whatever its
-    number of points, but what came when is lost, but for the slope. A clip's statistics depend
-    on nothing but the clip.
+    The simple alternative to `BSplineProjector`: a curve of any length becomes the same number of
+    values, but apart from the slope, the order of events is lost. A clip's statistics depend only
+    on the clip.
 
     Parameters
     ----------
     statistics : tuple of str, default=("mean", "std", "p10", "p50", "p90", "slope")
-        Which statistics, in which order: "mean", "std" (standard deviation of the points
+        The statistics, in this order: "mean", "std" (standard deviation of the points
         themselves, not an estimate of a population's), "min", "max", "p0" to "p100" (percentiles,
         linearly interpolated), "slope" (of the least-squares line over t in [0, 1]: the rise from
         the clip's beginning to its end), "velocity_std" and "velocity_p95" (standard deviation of
@@ -37,9 +37,9 @@ class TrajectoryStatistics(CurveTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of curves.
+        Second axis of X at fit; the number of columns if X was columns of curves.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for columns of curves.
     n_curves_ : int
@@ -97,7 +97,7 @@ class TrajectoryStatistics(CurveTransformer):
         -------
         values : ndarray of shape (n_statistics, n_features)
             float32 for float32 curves, else float64. The values of several columns, which are
-            variants of the clip, stand side by side.
+            variants of the clip, are joined on the last axis.
         """
         return trajectory_statistics(clip, self.statistics, self.rate)
 
@@ -124,7 +124,7 @@ def trajectory_statistics(
     statistics: Sequence[str] = ("mean", "std", "p10", "p50", "p90", "slope"),
     rate: float = 1.0,
 ) -> NDArray[Any]:
-    """Give a curve's statistics over time.
+    """Return a curve's statistics over time.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def trajectory_statistics(
 
 
 def _slope(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the slope of the least-squares line; 0 for one point, which has none."""
+    """Return the slope of the least-squares line; 0 for one point, which has none."""
     if len(curve) == 1:
         return np.zeros_like(curve[0])
     t = np.linspace(-0.5, 0.5, len(curve))
@@ -177,7 +177,7 @@ def _slope(curve: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _velocity(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the change from point to point; 0 for one point, which has none."""
+    """Return the change from point to point; 0 for one point, which has none."""
     return np.diff(curve, axis=0) if len(curve) > 1 else np.zeros_like(curve)
 
 

@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._threads import one_blas_thread
 from ..base import FLOATS, check_clips, check_input_names, missing_clips
-
-Rank = int | float | None
-Factor = NDArray[np.float64] | None
-
-_SHARE = float | np.floating  # the type of a rank that is a share of the energy
-
-# Clips are taken in blocks of about this many bytes (as float64), so that working memory stays
-# small beside the input, which may be mapped from disk.
-_BLOCK_BYTES = 2**24
+from ._tucker_numerics import SHARE, Rank, multiply, partial_tucker, project
 
 
 class PartialTucker(TransformerMixin, BaseEstimator):
     """Compress every axis of stacked clips but the first by a linear map learnt from them.
 
     The clips, stacked into one tensor, are approximated by a smaller core tensor with one
-    orthonormal factor matrix per axis; the axis of the clips is left alone, so that unseen clips
-    can be projected on the fitted factors. The result is flattened into rows.
+    orthonormal factor matrix per axis; the axis of the clips is not compressed, so unseen clips can
+    be projected on the fitted factors. The result is flattened into rows.
 
     Parameters
     ----------
     ranks : int, float, None or sequence of these, default=0.95
         Size of the core along each axis but the clips': an int; a float in (0, 1), the smallest
         size that holds this share of the axis' energy; or None, which leaves the axis alone.
-        A single value goes for every axis.
+        A single value applies to every axis.
     tol : float, default=1e-4
         Stop once the relative reconstruction error changes by less than this.
     max_iter : int, default=100
-        Sweeps over the axes at the most.
+        Maximum number of sweeps over the axes.
 
     Attributes
     ----------
@@ -56,19 +44,19 @@ class PartialTucker(TransformerMixin, BaseEstimator):
     ranks_ : tuple of int
         Shape of a clip's core.
     reconstruction_error_ : float
-        Norm of what is lost of the training clips, relative to theirs.
+        Norm of the residual of the training clips, relative to their norm.
     n_iter_ : int
         Sweeps over the axes.
     n_features_in_ : int
         Second axis of X at fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where it had any.
+        Column names of X at fit, if it had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit.
 
     See Also
     --------
-    sklearn.decomposition.TruncatedSVD : What this is for a table.
+    sklearn.decomposition.TruncatedSVD : The same for a table.
 
     Notes
     -----
@@ -128,8 +116,8 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, ...) or (n_clips, n_features)
-            Clips of one shape. A memory map is read block by block. Clips that are missing, which
-            is NaN throughout, are left out.
+            Clips of one shape. A memory map is read block by block. Missing clips (all values NaN)
+            are left out.
         y : None
             Ignored.
 
@@ -155,7 +143,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, ...) or (n_clips, n_features)
-            Clips of the shape at fit; what is NaN throughout stays NaN.
+            Clips of the shape at fit; missing clips (all values NaN) stay NaN.
 
         Returns
         -------
@@ -166,7 +154,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_clips(self, X, reset=False, allow_missing=True)
         with one_blas_thread():
-            cores = _project(X, self.factors_, range(len(self.factors_)))
+            cores = project(X, self.factors_, range(len(self.factors_)))
         cores = cores.reshape(len(X), -1).astype(X.dtype, copy=False)
         cores[missing_clips(X)] = np.nan
         return cores
@@ -177,7 +165,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, n_components)
-            What `transform` returned.
+            As returned by `transform`.
 
         Returns
         -------
@@ -194,7 +182,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         clips = X.reshape(len(X), *self.ranks_)
         for axis, factor in enumerate(self.factors_):
             if factor is not None:
-                clips = _multiply(clips, factor.T, axis + 1)
+                clips = multiply(clips, factor.T, axis + 1)
         return clips.astype(X.dtype, copy=False)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -222,84 +210,6 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         return tags
 
 
-def partial_tucker(
-    clips: NDArray[Any], ranks: Sequence[Rank], tol: float = 1e-4, max_iter: int = 100
-) -> tuple[list[Factor], float, int]:
-    """Decompose stacked clips along every axis but the first; see `PartialTucker`.
-
-    Parameters
-    ----------
-    clips : ndarray of float, shape (n_clips, ...)
-        Clips of one shape.
-    ranks : sequence of int, float or None
-        Per axis but the first.
-    tol : float, default=1e-4
-        Change of the relative reconstruction error at which to stop.
-    max_iter : int, default=100
-        Sweeps over the axes at the most.
-
-    Returns
-    -------
-    factors : list of ndarray of shape (length, rank) or None
-        Per axis but the first.
-    reconstruction_error : float
-        Relative.
-    n_iter : int
-    """
-    reduced = [axis for axis, rank in enumerate(ranks) if rank is not None]
-    # The first axis' factor is replaced before it is ever used; only a share of its energy makes
-    # its spectrum worth knowing.
-    known = [axis for axis in reduced if axis > reduced[0] or isinstance(ranks[axis], _SHARE)]
-    grams = dict(zip(known, _grams(clips, known), strict=True))
-    energy = float(np.trace(grams[known[-1]])) if known else _energy(clips)
-    if not reduced or not energy:
-        eyes = [None if r is None else np.eye(n, _rank(r, np.ones(1))) for n, r in
-                zip(clips.shape[1:], ranks, strict=True)]  # fmt: skip
-        return list(eyes), 0.0, 1
-
-    factors: list[Factor] = [None] * len(ranks)
-    sizes: dict[int, int] = {}
-    for axis in reduced:
-        if axis not in grams:
-            sizes[axis] = _rank(ranks[axis], np.ones(1))
-            continue
-        values, vectors = _spectrum(grams[axis])
-        sizes[axis] = _rank(ranks[axis], values)
-        factors[axis] = vectors[:, : sizes[axis]]
-
-    kept = 0.0
-
-    def update(partial: NDArray[Any], axes: list[int]) -> None:
-        """Replace the factors of axes, given clips that are projected on all the others'."""
-        nonlocal kept
-        if len(axes) == 1:
-            values, vectors = _spectrum(*_grams(partial, axes))
-            factors[axes[0]] = vectors[:, : sizes[axes[0]]]
-            kept = float(values[: sizes[axes[0]]].sum())
-            return
-        first, second = axes[: len(axes) // 2], axes[len(axes) // 2 :]
-        update(_project(partial, factors, second), first)
-        update(_project(partial, factors, first), second)
-
-    errors: list[float] = []
-    for _ in range(max_iter):
-        update(clips, reduced)
-        errors.append(math.sqrt(max(energy - kept, 0.0) / energy))
-        # With one axis there is nothing to alternate with. The third sweep is the first that may
-        # be the last, as in TensorLy.
-        if len(reduced) == 1 or (len(errors) > 2 and abs(errors[-2] - errors[-1]) < tol):
-            break
-    else:
-        if len(errors) < 2 or abs(errors[-2] - errors[-1]) >= tol:
-            warnings.warn(
-                f"PartialTucker did not converge within {max_iter} sweeps: increase max_iter or "
-                "tol.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-    return [_fix_signs(factor) for factor in factors], errors[-1], len(errors)
-
-
 def _check_ranks(ranks: Any, lengths: tuple[int, ...]) -> list[Rank]:
     """Spread a single rank over all axes, and check each against its axis' length."""
     each = list(ranks) if isinstance(ranks, list | tuple) else [ranks] * len(lengths)
@@ -310,85 +220,10 @@ def _check_ranks(ranks: Any, lengths: tuple[int, ...]) -> list[Rank]:
         )
     for axis, (rank, length) in enumerate(zip(each, lengths, strict=True)):
         whole = isinstance(rank, int | np.integer) and not isinstance(rank, bool)
-        share = isinstance(rank, _SHARE) and 0 < rank < 1
+        share = isinstance(rank, SHARE) and 0 < rank < 1
         if not (rank is None or share or (whole and 1 <= rank <= length)):
             raise ValueError(
                 f"ranks[{axis}] must be a whole number from 1 to {length} (the length of the "
                 f"axis), a float between 0 and 1 or None, got {rank!r}."
             )
     return each
-
-
-def _rank(rank: Rank, values: NDArray[np.float64]) -> int:
-    """Turn a share of the energy into a number of components."""
-    if not isinstance(rank, _SHARE):
-        return int(rank or 0)
-    shares = np.cumsum(values) / values.sum()
-    return min(int(np.searchsorted(shares, rank - 1e-12)) + 1, len(values))
-
-
-def _blocks(clips: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    step = max(1, _BLOCK_BYTES // max(8 * math.prod(clips.shape[1:]), 1))
-    for start in range(0, len(clips), step):
-        block = np.asarray(clips[start : start + step])
-        missing = missing_clips(block)
-        if missing.any():
-            # A clip of zeros adds nothing to any sum.
-            block = block.copy()
-            block[missing] = 0
-        yield block
-
-
-def _energy(clips: NDArray[Any]) -> float:
-    return sum(float(np.vdot(b, b)) for b in (b.astype(np.float64) for b in _blocks(clips)))
-
-
-def _grams(clips: NDArray[Any], axes: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Give the Gram matrix of the unfolding along each of some axes, in one pass."""
-    grams = [np.zeros((clips.shape[axis + 1],) * 2) for axis in axes]
-    for block in _blocks(clips) if axes else ():
-        exact = block.astype(np.float64, copy=False)
-        for axis, gram in zip(axes, grams, strict=True):
-            unfolded = np.moveaxis(exact, axis + 1, 0).reshape(len(gram), -1)
-            gram += unfolded @ unfolded.T
-    return grams
-
-
-def _spectrum(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the eigenvalues and -vectors of a Gram matrix, largest first."""
-    values, vectors = scipy.linalg.eigh(gram)
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-
-
-def _project(clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int]) -> NDArray[Any]:
-    """Multiply clips by the factors of some axes, the strongest reduction first."""
-    # In the clips' own precision; what is summed over clips is summed in float64.
-    order = sorted(
-        (
-            (axis + 1, factor.astype(clips.dtype))
-            for axis in axes
-            if (factor := factors[axis]) is not None
-        ),
-        key=lambda pair: pair[1].shape[1] / pair[1].shape[0],
-    )
-    return np.concatenate(
-        [
-            reduce(lambda part, step: _multiply(part, step[1], step[0]), order, block)
-            for block in _blocks(clips)
-        ]
-    )
-
-
-def _multiply(clips: NDArray[Any], matrix: NDArray[Any], axis: int) -> NDArray[Any]:
-    """Map an axis of length n to one of length r by a matrix of shape (n, r)."""
-    shape = clips.shape
-    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-    product = matrix.T @ clips.reshape(before, shape[axis], after)
-    return product.reshape(*shape[:axis], matrix.shape[1], *shape[axis + 1 :])
-
-
-def _fix_signs(factor: Factor) -> Factor:
-    if factor is None:
-        return None
-    largest = factor[np.abs(factor).argmax(axis=0), np.arange(factor.shape[1])]
-    return factor * np.where(largest < 0, -1.0, 1.0)

@@ -14,7 +14,7 @@ class EvaluationDisplay:
     """Confusion matrix, with the share of each true label's clips in every cell.
 
     Make it by `Evaluation.plot`, `from_evaluation` or `from_predictions`. Shares are given as
-    numbers and in shades of one hue, from light to dark, that are told apart in grey, too.
+    numbers and in shades of one hue, from light to dark, that remain distinct in grey, too.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class EvaluationDisplay:
 
 
 def _readable_on(color: Sequence[float]) -> str:
-    """Give black or white, whichever has more contrast (WCAG 2.1, relative luminance)."""
+    """Return black or white, whichever has more contrast (WCAG 2.1, relative luminance)."""
     red, green, blue = (
         c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
     )

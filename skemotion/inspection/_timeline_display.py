@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 # Columns of a timeline that are no probabilities.
 ABOUT_WINDOWS = ("start", "end", "label", "modalities")
-# Okabe and Ito's colours, told apart by the colour-blind; more classes are hatched.
+# Okabe and Ito's colours, distinct for the colour-blind; more classes are hatched.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 _HATCHES = ("", "//", "..")
 
@@ -20,7 +20,7 @@ class TimelineDisplay:
     """Probabilities of emotions over time, stacked.
 
     Make it by `from_timeline` or `from_estimator`. Windows without an answer stay empty. The
-    colours are Okabe and Ito's [1]_, which are told apart with every kind of colour vision; from
+    colours are Okabe and Ito's [1]_, which are distinct with every kind of colour vision; from
     the ninth class on they are hatched.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Opening files, members of archives and, where it is allowed, what lies elsewhere."""
+"""Opening files, members of archives and, if allowed, remote addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._limits import limits_in_force
 
 
 def local_path(place: str) -> str | None:
-    """Give the path that a place without a member stands for, or None if it lies elsewhere."""
+    """Return the local path of an address without a member, or None if it is remote."""
     for protocol in ("file://", "local://"):
         if place.startswith(protocol):
             return place.removeprefix(protocol)
@@ -25,14 +25,14 @@ def local_path(place: str) -> str | None:
 
 
 def open_file(path: str, name: str) -> IO[bytes]:
-    """Open a file, and refuse what is none without waiting for a pipe or a device.
+    """Open a file; refuse anything else without waiting for a pipe or a device.
 
     Parameters
     ----------
     path : str
-        The file, or an archive that a clip is in.
+        The file, or the archive with the clip.
     name : str
-        What to call the clip in an error.
+        Name of the clip in errors.
 
     Returns
     -------
@@ -96,8 +96,7 @@ def fetch(address: str) -> io.BytesIO:
     Parameters
     ----------
     address : str
-        Path, ``zip://member::archive.zip`` or, where that is allowed, an address in fsspec's
-        notation.
+        Path, ``zip://member::archive.zip`` or, if allowed, an address in fsspec's notation.
 
     Returns
     -------
@@ -106,10 +105,10 @@ def fetch(address: str) -> io.BytesIO:
     Raises
     ------
     MediaError
-        If it cannot be read, is empty, or is beyond a limit.
+        If it cannot be read, is empty, or exceeds a limit.
     """
-    # Members of archives are compressed, so that seeking in them means reading them again:
-    # a clip's few megabytes are read once instead.
+    # Members of archives are compressed: to seek in them means to read them again. So a clip's few
+    # megabytes are read once instead.
     first, _, place = address.partition("::")
     try:
         if place and first.startswith("zip://"):
@@ -133,11 +132,11 @@ def fetch(address: str) -> io.BytesIO:
 
 
 def _open(place: str, address: str) -> IO[bytes]:
-    """Open a file here or, where that is allowed, elsewhere."""
+    """Open a local file or, if allowed, a remote one."""
     if "zip://" in place:
         raise MediaError(
             f"{address}: expected zip://member::archive.zip, found another order or number of "
-            "archives. Name the member and the one archive that it is in."
+            "archives. Give one member and its archive."
         )
     path = local_path(place)
     if path is not None and "::" not in path:
@@ -147,11 +146,11 @@ def _open(place: str, address: str) -> IO[bytes]:
     return file
 
 
-_LARGE = 2**26  # bytes; a member below may be as compressible as silence is
+_LARGE = 2**26  # bytes; smaller members may be as compressible as silence
 
 
 def _check_member(archive: zipfile.ZipFile, name: str, address: str) -> zipfile.ZipInfo:
-    """Find a member of an archive, and refuse one that is made to do harm."""
+    """Find a member of an archive, and refuse a harmful one."""
     if (
         name.startswith(("/", "\\"))
         or PureWindowsPath(name).drive
@@ -168,7 +167,7 @@ def _check_member(archive: zipfile.ZipFile, name: str, address: str) -> zipfile.
             "with its password."
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # Others unpack a block of any size at once.
+        # Others may unpack a block of any size at once.
         raise MediaError(
             f"{address}: expected a member that is stored or deflated, found another compression "
             f"({member.compress_type}). Unpack the archive, or make it again."

@@ -25,7 +25,7 @@ class MediaError(ValueError):
 
 
 def clip_name(source: Any) -> str:
-    """Say which clip is meant, in an error message."""
+    """Return the name of a clip for error messages."""
     if isinstance(source, bytes | bytearray | memoryview):
         return f"<{memoryview(source).nbytes} bytes in memory>"
     if isinstance(source, str | os.PathLike):
@@ -38,16 +38,16 @@ def clip_name(source: Any) -> str:
 
 
 def beyond_limit(name: str, limit: str, found: str) -> MediaError:
-    """Make the error for a clip beyond one of the limits in force.
+    """Return the error for a clip that exceeds one of the limits in force.
 
     Parameters
     ----------
     name : str
         The clip.
     limit : str
-        Which, as `skemotion.limits` calls it.
+        Name of the limit, as in `skemotion.limits`.
     found : str
-        What the clip claims or holds.
+        What the clip states or holds.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a clip may claim and hold before it is refused, and what may be opened."""
+"""Limits on the size of clips, and on what may be opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of what is loaded; see `limits` for what each means and how to change it."""
+    """Limits on what is loaded; `limits` explains and changes them."""
 
     max_pixels: int = 2**26
     max_frames: int = 100_000
@@ -33,31 +33,31 @@ def limits(
     sample_rates: tuple[int, int] | None = None,
     allow_urls: bool | None = None,
 ) -> Iterator[Limits]:
-    """Change, for what is run inside, how much of a clip is loaded and what is opened.
+    """Change the limits on what is loaded, for the code inside a ``with`` block.
 
-    A clip beyond a limit is refused with a `MediaError`, before the memory it asks for is spent.
-    What is left out stays as it is outside. The limits hold in the workers of a `ClipPipeline`,
-    threads and processes, as well; they are no part of a model and are not saved with one.
+    A clip that exceeds a limit is refused with a `MediaError`, before its memory is allocated.
+    Limits that are not given stay as they are outside. The limits also apply in the workers of a
+    `ClipPipeline`, threads and processes; they are not part of a model and are not saved with it.
 
     Parameters
     ----------
     max_pixels : int, default=2**26
-        Height times width of a picture as it is stored; 8192 x 8192.
+        Height times width of a picture as stored; 8192 x 8192.
     max_frames : int, default=100_000
-        Frames of a clip that its header claims, or that are decoded; 66 minutes at 25 Hz.
+        Frames of a clip, as stated by its header or decoded; 66 minutes at 25 Hz.
     max_seconds : float, default=1800
-        Duration (s) that a clip's header claims, or of sound that is decoded; of a segment of a
+        Duration (s) of a clip as stated by its header, or of decoded sound; for a segment of a
         clip, its own.
     max_bytes : int, default=2**31
-        Size in memory (bytes) of what is read of one clip: of a file that is read whole, which is
-        one from an archive or an address; of its waveform; of its frames, after shrinking.
+        Size (bytes) of what is held in memory of one clip: of a file that is read whole, as from
+        an archive or an address; of its waveform; of its resized frames.
     max_ratio : float, default=200
-        Size of a member of a zip archive, as a multiple of what it takes there, where it is larger
+        Size of a member of a zip archive, as a multiple of its compressed size, if it is larger
         than 64 MiB.
     sample_rates : tuple of 2 int, default=(1_000, 1_000_000)
         Lowest and highest sample rate of sound (Hz).
     allow_urls : bool, default=False
-        Whether addresses are opened that may lead to another machine: any but paths, ``file://``
+        Whether to open addresses that may lead to another machine: any but paths, ``file://``
         and ``zip://`` on a local archive.
 
     Yields
@@ -68,7 +68,7 @@ def limits(
     Raises
     ------
     ValueError
-        If a limit is not a positive number, or the sample rates are no range.
+        If a limit is not a positive number, or the sample rates are not a range.
 
     Examples
     --------
@@ -107,13 +107,13 @@ _in_force: ContextVar[Limits] = ContextVar("_in_force", default=_DEFAULTS)
 
 
 def limits_in_force() -> Limits:
-    """Give the limits that hold here."""
+    """Return the limits in force."""
     return _in_force.get()
 
 
 @contextmanager
 def enforced(changed: Limits) -> Iterator[Limits]:
-    """Let these limits hold inside, as for a worker that does not know the caller's."""
+    """Apply limits to a ``with`` block, as in a worker that does not know the caller's."""
     token = _in_force.set(changed)
     try:
         yield changed

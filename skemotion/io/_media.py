@@ -286,7 +286,7 @@ def _input(source: Source, name: str) -> IO[bytes]:
     if path is None:
         return fetch(address)
     file: Any = open_file(path, name)
-    # PyAV tells FFmpeg this name, and it would rather trust an ending, or take a "%d" for numbered
-    # files, than look into this one.
+    # PyAV passes this name to FFmpeg, which would trust a suffix, or take "%d" for numbered files,
+    # rather than look at the content.
     file.raw.name = "clip"
     return file

@@ -1,4 +1,4 @@
-"""Networks in ONNX files: opened once per process, whatever they describe."""
+"""Networks in ONNX files, each opened once per process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _opening = Lock()
 
 
 def onnxruntime() -> ModuleType:
-    """Import what runs networks, which is an extra.
+    """Import onnxruntime, which is an extra.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def onnxruntime() -> ModuleType:
 
 
 def network_files(path: str) -> tuple[Stamp, ...]:
-    """Tell a network from any other, a changed one under the same name too.
+    """Identify a network, so that a changed file under the same name is another network.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def network_files(path: str) -> tuple[Stamp, ...]:
     Returns
     -------
     stamps : tuple of (str, int, int)
-        Absolute path, size and time of change of the ONNX file, then of every file that it
-        keeps weights in.
+        Absolute path, size and time of change of the ONNX file, then of every file with its
+        weights.
 
     Raises
     ------
@@ -57,14 +57,14 @@ def network_files(path: str) -> tuple[Stamp, ...]:
     if not file.is_file():
         raise FileNotFoundError(
             f"{path}: no such ONNX file, seen from {Path.cwd()}. Check the path, or put the file "
-            "there; docs/backbones.md tells how to make one."
+            "there; docs/backbones.md says how to make one."
         )
     stamp = _stamp(file)
     stamps = [stamp]
     for name in _weight_files(stamp):
         if not (file.parent / name).is_file():
             raise FileNotFoundError(
-                f"{path}: the network's weights are in {name!r}, which is not beside it. Copy "
+                f"{path}: the network's weights are in {name!r}, which is not next to it. Copy "
                 "both files together, or export the network as a single file."
             )
         stamps.append(_stamp(file.parent / name))
@@ -72,9 +72,9 @@ def network_files(path: str) -> tuple[Stamp, ...]:
 
 
 def open_session(path: str) -> Any:
-    """Open a network, or give the one that is open in this process already.
+    """Open a network, or return it if it is already open in this process.
 
-    Any number of threads may run it at once; each run takes place in the thread that calls it.
+    Any number of threads may run it at once; each run happens in the calling thread.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def choose_output(path: str, names: Sequence[str], output: str | None) -> str:
     names : sequence of str
         The network's outputs.
     output : str or None
-        The one that is wanted; None for the first.
+        Name of one of them; None for the first.
 
     Returns
     -------
@@ -131,14 +131,14 @@ def _stamp(file: Path) -> Stamp:
     return str(file.absolute()), status.st_size, status.st_mtime_ns
 
 
-# In an ONNX file, which is a protocol buffer, weights outside it are told by the key "location"
-# and, after a tag and its length, the name of a file.
+# An ONNX file is a protocol buffer; it refers to a file with weights by the key "location", then a
+# tag, the length of the name, and the name.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])")
 
 
 @lru_cache(maxsize=8)
 def _weight_files(stamp: Stamp) -> tuple[str, ...]:
-    """Give the names of the files in which a network keeps its weights, but for its own."""
+    """Return the names of the other files with weights of a network."""
     path, size, _ = stamp
     if not size:
         return ()
@@ -153,12 +153,12 @@ def _weight_files(stamp: Stamp) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2)
 def _open(path: str, stamps: tuple[Stamp, ...]) -> Any:
-    """Open a network; `stamps` tell a changed file from what was opened before."""
+    """Open a network; `stamps` identify the file, so a changed one is opened again."""
     runtime = onnxruntime()
     options = runtime.SessionOptions()
-    # Clips are spread over cores by whoever calls; and sums are always taken in one order.
+    # The caller spreads clips over cores; and in one thread, sums are always taken in one order.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised; a file's oddities are nobody's business
+    options.log_severity_level = 4  # errors are raised anyway; warnings help no one
     try:
         return runtime.InferenceSession(stamps[0][0], options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own have no other base

@@ -23,7 +23,7 @@ _SEEKABLE_SOUND = _SEEKABLE | {"wav", "w64", "flac", "mp3", "ogg"}
 _BEFORE = (0, 2, 10)
 # Lossy sound depends on the frames before. What it takes to forget them: Opus asks for 0.08 s.
 _BEFORE_SOUND = (Fraction(1, 2), Fraction(3))
-# Codecs of sound whose frames are all equally long, so that a rounded time tells which it is.
+# Codecs of sound whose frames are all equally long, so that a rounded time identifies it.
 _EQUAL_FRAMES = {"aac", "ac3", "eac3", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus"}
 # Sound and picture of one file differ in length, and annotations round.
 _OVERHANG = Fraction(1, 2)
@@ -209,7 +209,7 @@ def _count_samples(frames: Iterator[Any], at: int) -> Iterator[tuple[int, av.Aud
 
 
 def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) -> int | None:
-    """Tell the number of a frame's first sample, or None where its time does not tell exactly."""
+    """Return the number of a frame's first sample, or None if its time is not exact."""
     if frame.pts is None or frame.sample_rate != first.sample_rate:
         return None
     if container.format.name == "ogg" and stream.codec_context.name == "flac":

@@ -1,4 +1,4 @@
-"""Model selection: splits and figures that say which people a model was tested on."""
+"""Model selection: splits by speaker, evaluation, comparison and leakage."""
 
 from ._audit import audit_split
 from ._calibration import expected_calibration_error

@@ -56,16 +56,16 @@ _Keys = list[set[Hashable]]
 
 
 def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> SplitAudit:
-    """Look for what is on both sides of a split and makes figures look better than they are.
+    """Detect leakage between training and test.
 
     Parameters
     ----------
     metadata : DataFrame
-        A row per clip, such as ``corpus.data.join(corpus.metadata)`` of what `load_corpus` gives,
-        with any of these columns: ``speaker`` or ``actor``; ``statement`` or ``sentence``;
+        A row per clip, such as ``corpus.data.join(corpus.metadata)`` of a corpus, with any of these
+        columns: ``speaker`` or ``actor``; ``statement`` or ``sentence``;
         ``video``, ``audio``, ``path`` or ``file`` with clips; the identifiers of a recording, such
-        as RAVDESS has; ``source``, as the parameter; and ``corpus``, which tells apart the speakers
-        and recordings of several corpora. What is missing is not audited.
+        as RAVDESS has; ``source``, as the parameter; and ``corpus``, which distinguishes the
+        speakers and recordings of several corpora. Missing columns are not audited.
     train, test : array-like of int or of bool
         Numbers of rows, from 0, or a mask over all of them.
     source : array-like of int of length n_rows, default=None
@@ -75,13 +75,13 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     Returns
     -------
     audit : SplitAudit
-        These findings, each counted by itself, so that a row may be in several:
+        These findings, of which a row may be in several:
 
-        - ``row``: the same row on both sides;
+        - ``row``: the same row in training and test;
         - ``file``: the same file in two rows, or two files of the same bytes;
         - ``augmented copy``: rows made from the same row;
-        - ``recording``: the same recording in two rows, also in other forms, such as audio-only
-          and full; known by the identifiers, or by the names of the files;
+        - ``recording``: the same recording in two rows, also in other formats, such as audio-only
+          and full; recognised by the identifiers, or by the names of the files;
         - ``speaker``: the same speaker;
         - ``sentence``: the same sentence, as a note.
 
@@ -93,7 +93,7 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     Warns
     -----
     LeakageWarning
-        For each finding but a note.
+        For each finding that is not only a note.
 
     See Also
     --------
@@ -101,9 +101,9 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
 
     Notes
     -----
-    Files are compared by size, then by checksum and then by content; files elsewhere than on this
-    machine are compared by address alone. Segments of a file are other clips than the file and
-    each other, also where they overlap.
+    Files are compared by size, then by checksum and then by content; remote files are compared by
+    address only. Segments of a file count as different clips from the file and from each other,
+    even if they overlap.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def _present(table: dict[str, NDArray[Any]], name: str, row: int) -> bool:
 
 
 def _cell_keys(table: dict[str, NDArray[Any]], names: Sequence[str], n_rows: int) -> _Keys:
-    """Give what stands in the first of some columns that has anything in this row."""
+    """Return what stands in the first of some columns that has anything in this row."""
     keys: _Keys = []
     for row in range(n_rows):
         name = next((name for name in names if _present(table, name, row)), None)

@@ -1,4 +1,4 @@
-"""How far probabilities can be taken at their word."""
+"""Calibration of probabilities."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 def expected_calibration_error(
     y: Any, probabilities: Any, classes: Any, *, n_bins: int = 15
 ) -> float:
-    """Give the mean distance between confidence and accuracy [1]_ [2]_.
+    """Return the mean distance between confidence and accuracy [1]_ [2]_.
 
     Clips are sorted into bins by their confidence, which is the probability of the predicted
-    class; in each bin, the share of clips that were recognised is compared with the mean
-    confidence. Bins count by their clips.
+    class; in each bin, the share of recognised clips is compared with the mean confidence. Bins
+    are weighted by their number of clips.
 
     Parameters
     ----------
@@ -23,14 +23,14 @@ def expected_calibration_error(
     probabilities : array-like of shape (n_clips, n_classes)
         As from `predict_proba`.
     classes : array-like of shape (n_classes,)
-        Which class each column is about, as in ``classes_``.
+        Class of each column, as in ``classes_``.
     n_bins : int, default=15
         Bins of equal width between 0 and 1.
 
     Returns
     -------
     error : float
-        Between 0, for a model that is right as often as it says, and 1.
+        Between 0, for perfect calibration, and 1.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def expected_calibration_error(
 
     Notes
     -----
-    Of few clips, the error is above 0 by chance alone: compare errors on the same clips.
+    With few clips, the error is above 0 by chance: compare errors on the same clips.
 
     References
     ----------
@@ -54,7 +54,7 @@ def expected_calibration_error(
 
     Examples
     --------
-    Sure by 90 %, and right in one of two cases:
+    90 % confident, and right in one of two cases:
 
     >>> from skemotion.model_selection import expected_calibration_error
     >>> error = expected_calibration_error(

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from ._evaluation import Evaluation
 
 _RESAMPLES = 10_000
-# Up to here, every way of swapping the models' answers is gone through: 2 to the 13th.
+# Up to this number of speakers, all swaps of the models' predictions are enumerated (2 ** 13).
 _MOST_ENUMERATED = 13
 _FEWEST_SPEAKERS = 3
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """By how much one model is better than another, on the same clips.
+    """Difference between two models on the same clips.
 
     Attributes
     ----------
     difference : float
-        Unweighted average recall of the second model, less that of the first.
+        Unweighted average recall (UAR) of the second model minus that of the first.
     interval : tuple of float
         95 % interval, by resampling speakers; NaN for fewer than three.
     p_value : float
-        How often a difference as large, in either direction, comes about where the two models'
-        answers are swapped for speakers drawn at random; NaN for fewer than three speakers.
+        Two-sided p-value of a permutation test that swaps the two models' predictions for random
+        speakers; NaN for fewer than three speakers.
     n_speakers : int
         Number of speakers.
     n_clips : int
@@ -38,7 +38,7 @@ class Comparison:
 
     See Also
     --------
-    compare : Makes these.
+    compare : Returns these.
     """
 
     difference: float
@@ -70,7 +70,7 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     Returns
     -------
     comparison : Comparison
-        Positive where `b` is better.
+        Positive if `b` is better.
 
     Raises
     ------
@@ -95,29 +95,30 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
 def paired_difference(y: Any, prediction_a: Any, prediction_b: Any, groups: Any) -> Comparison:
     """Compare two models' predictions on the same clips, speaker by speaker.
 
-    Clips of one speaker are alike, so that speakers are what is drawn: with repetition for the
-    interval [1]_, and for swapping the two models' answers for the p-value [2]_, which needs no
-    assumption but that under the null hypothesis it does not matter which model is which.
+    Clips of one speaker are not independent, so speakers are resampled: with replacement for the
+    interval (bootstrap) [1]_, and by swapping the two models' predictions for the p-value
+    (approximate randomisation) [2]_, whose only assumption is that under the null hypothesis the
+    models are interchangeable.
 
     Parameters
     ----------
     y : array-like of shape (n_clips,)
         True classes.
     prediction_a, prediction_b : array-like of shape (n_clips,)
-        What the first and the second model say.
+        Predictions of the first and the second model.
     groups : array-like of shape (n_clips,)
         Speakers.
 
     Returns
     -------
     comparison : Comparison
-        Positive where the second model is better.
+        Positive if the second model is better.
 
     Notes
     -----
-    Up to 13 speakers, all ways of swapping are gone through; beyond, 10,000 at random. Of n
-    speakers, no p-value is below ``2 ** (1 - n)``: five speakers never give one below 0.05. A
-    figure that was chosen as the best of many flatters itself here as well.
+    For up to 13 speakers, all swaps are enumerated; beyond, 10,000 random ones. With n speakers, no
+    p-value is below ``2 ** (1 - n)``: five speakers never give one below 0.05. If a model was
+    chosen as the best of many on the same clips, the comparison is biased in its favour.
 
     References
     ----------
@@ -172,7 +173,7 @@ def _recall_difference(
 def _share_at_least(
     shares: NDArray[np.float64], difference: float, rng: np.random.Generator
 ) -> float:
-    """Say how often speakers' shares under random signs add up to as much as was found."""
+    """Return how often the speakers' shares under random signs sum to the observed difference."""
     n_speakers = len(shares)
     enumerated = n_speakers <= _MOST_ENUMERATED
     if enumerated:
@@ -180,8 +181,8 @@ def _share_at_least(
         signs = 1 - 2 * (bits & 1)
     else:
         signs = rng.choice([-1, 1], size=(_RESAMPLES, n_speakers))
-    # Rounding must not part what is equal.
+    # Equal sums must stay equal in spite of rounding.
     reached = np.abs(signs @ shares) >= abs(difference) - 1e-12
-    # Drawn at random, what was found counts as one of the draws.
+    # With random draws, the observed difference counts as one of them.
     extra = 0 if enumerated else 1
     return float((reached.sum() + extra) / (len(signs) + extra))

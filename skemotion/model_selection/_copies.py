@@ -1,4 +1,4 @@
-"""Telling files that are copies of each other, by content."""
+"""Finding files that are copies of each other, by content."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class _File(NamedTuple):
 
 
 def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Give files of one content one key.
+    """Return files of one content one key.
 
-    Sizes are compared first, then checksums, which archives keep, and then the bytes themselves,
-    so that hardly any file of a corpus without copies is read.
+    Sizes are compared first, then checksums, which archives store, and then the bytes themselves,
+    so hardly any file of a corpus without copies is read.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def content_keys(addresses: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         Of each address, the place of the first file with this content; of an address that cannot
         be read here, the address itself.
     unread : list of str
-        Addresses that cannot be read, or not without fetching them from elsewhere.
+        Addresses that cannot be read, or only from another machine.
     """
     keys, files, unread = {}, {}, []
     for address in dict.fromkeys(addresses):

@@ -1,4 +1,4 @@
-"""Testing a model on speakers it knows, on speakers it does not, or by any split."""
+"""Evaluating a model on known speakers, on new speakers, or by any split."""
 
 from __future__ import annotations
 
@@ -73,19 +73,20 @@ def evaluate(
     n_jobs: int | None = None,
     random_state: int = 0,
 ) -> Evaluation | list[Evaluation]:
-    """Test a model, under a protocol or by splits of one's own.
+    """Evaluate a model by a protocol or by any splits.
 
-    Under ``"speaker-independent"``, speakers are dealt into folds (one each up to 12 speakers, 12
-    folds beyond), and each fold is tested by a model that has not seen its speakers. Under
-    ``"speaker-dependent"``, two thirds of each speaker's clips are trained on and the rest is
-    tested, in five random splits. Only the first says what to expect for other people.
+    Under ``"speaker-independent"``, speakers are divided into folds (leave-one-speaker-out up to 12
+    speakers, else 12 folds), and each fold is tested by a model that was not trained on its
+    speakers. Under ``"speaker-dependent"``, a model is trained on two thirds of the clips of each
+    speaker and tested on the rest, in five random splits. Only the first shows what to expect for
+    new people.
 
     Parameters
     ----------
     model : estimator
-        Such as `make_emotion_pipeline` returns; not changed. Each clip is opened and described
-        once for all splits, by a `temporary_cache` where the model has no `memory`. A model whose
-        ``fit`` takes ``groups``, or asks for them by metadata routing, gets the training clips'
+        For example from `make_emotion_pipeline`; not changed. Each clip is opened and described
+        once for all splits, using a `temporary_cache` if the model has no `memory`. A model whose
+        ``fit`` takes ``groups``, or requests them by metadata routing, gets the training clips'
         speakers, as does a search whose splitter needs groups.
     X : table or column of clips, of length n_clips
         Clips.
@@ -97,36 +98,37 @@ def evaluate(
             default="speaker-independent"
         The protocol, or several in this order.
     cv : int, splitter or iterable of (train, test), default=None
-        Splits to take instead of a protocol's; an int is a number of stratified folds. What they
-        amount to is reported as the protocol, if the speakers are known. To split by anything but
-        the speaker, give the splits: ``cv=list(GroupKFold().split(X, y, sentences))``.
+        Splits to use instead of a protocol's; an int is a number of stratified folds. If the
+        speakers are known, the protocol that the splits amount to is reported. To split by
+        something other than speakers, pass the splits:
+        ``cv=list(GroupKFold().split(X, y, sentences))``.
     scoring : str, callable, list of str or dict, default=None
         Further figures of each split, as in `sklearn.model_selection.cross_validate`.
     metadata : DataFrame of length n_clips, default=None
-        What is known of the clips, as `audit_split` takes it; the splits are then audited, and the
-        figures come with what was found.
+        Metadata of the clips, as for `audit_split`; the splits are then audited, and the findings
+        reported with the figures.
     max_unusable : float, default=0.0
-        Share of clips that may be left out as they cannot be used; see `find_unusable`. At 0, the
-        first such clip raises its error.
+        Share of unusable clips that may be left out; see `find_unusable`. With 0, the first such
+        clip raises its error.
     n_jobs : int, default=None
-        Splits worked on at once, after the first; None means 1 unless in a
-        `joblib.parallel_config` context. How many clips are opened at once is a `ClipPipeline`'s
-        own `n_jobs`.
+        Splits processed at once, after the first; None means 1 unless in a
+        `joblib.parallel_config` context. The number of clips opened at once is set by the `n_jobs`
+        of each `ClipPipeline`.
     random_state : int, default=0
         Seed of the speaker-dependent splits.
 
     Returns
     -------
     evaluation : Evaluation, or list of Evaluation
-        A list where several protocols were asked for.
+        A list if several protocols were given.
 
     Raises
     ------
     ValueError
-        Before any clip is opened: if lengths differ, a protocol or figure is not known, or the
-        clips do not suffice for the splits. Then, if too many clips cannot be used.
+        Before any clip is opened: if lengths differ, a protocol or scorer is unknown, or there are
+        too few clips for the splits. Later, if too many clips cannot be used.
     MediaError
-        If a clip cannot be used and none may be left out.
+        If a clip cannot be used and `max_unusable` is 0.
 
     See Also
     --------
@@ -135,8 +137,8 @@ def evaluate(
 
     Notes
     -----
-    The first split is worked on alone, so that others find its clips described. The temporary
-    cache takes disk space: see `temporary_cache`.
+    The first split is processed alone, so that the others find the clips in the cache. The
+    temporary cache takes disk space: see `temporary_cache`.
 
     Examples
     --------
@@ -204,7 +206,7 @@ def evaluate(
 
 
 def _kept_splits(splits: list[Any], rows: NDArray[np.intp], n_clips: int) -> list[Any]:
-    """Give the same splits without the clips that are left out, by their new row numbers."""
+    """Return the splits without the clips left out, with new row numbers."""
     number = np.full(n_clips, -1)
     number[rows] = np.arange(len(rows))
     sides = [[number[np.arange(n_clips)[side]] for side in split] for split in splits]
@@ -214,7 +216,7 @@ def _kept_splits(splits: list[Any], rows: NDArray[np.intp], n_clips: int) -> lis
 def _audit(
     metadata: Any, splits: Splits, rows: NDArray[np.intp], protocol: str
 ) -> tuple[Leak, ...]:
-    """Give the first leak of each kind; they are reported with the figures, not as warnings."""
+    """Return the first leak of each kind; they are reported with the figures, not as warnings."""
     found: dict[str, Leak] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)
@@ -227,7 +229,7 @@ def _audit(
 
 
 def _clip_names(X: Any, metadata: Any) -> NDArray[Any] | None:
-    """Give the file of each row, where there are files."""
+    """Return the file of each row, if any."""
     tables = [table for table in (X, metadata) if hasattr(table, "columns")]
     columns = [table[name] for table in tables for name in CLIP_COLUMNS if name in table.columns]
     if not hasattr(X, "columns"):

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # Arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Predictions on test clips, and the figures they give.
+    """Predictions on test clips, and figures computed from them.
 
     Attributes
     ----------
     protocol : str
-        Whether tested speakers were in training: ``"speaker-independent"``,
+        Whether test speakers were in training: ``"speaker-independent"``,
         ``"speaker-dependent"``, ``"speakers partly shared"`` or ``"speakers unknown"``.
     target : ndarray of shape (n_predictions,)
         True labels.
@@ -45,7 +45,7 @@ class Evaluation:
     n_splits : int
         Splits that the predictions are pooled over.
     leaks : tuple of Leak
-        What `audit_split` found in the splits, the first of each kind; empty without metadata.
+        Findings of `audit_split` in the splits, the first of each kind; empty without metadata.
     rows : ndarray of int, shape (n_predictions,), or None
         Row of X of each prediction.
     folds : ndarray of int, shape (n_predictions,), or None
@@ -59,13 +59,13 @@ class Evaluation:
     unusable : tuple of ClipError
         Clips that were left out.
     uses_speaker_clips : bool
-        Whether the model adapts to a tested speaker by further, unlabelled clips of the same.
+        Whether the model adapts to a test speaker by other, unlabelled clips of that speaker.
     splitter : str
         How the clips were split.
 
     See Also
     --------
-    evaluate : Makes these.
+    evaluate : Returns these.
 
     Examples
     --------
@@ -97,12 +97,12 @@ class Evaluation:
 
     @property
     def uar(self) -> float:
-        """Unweighted average recall: recall, averaged over the labels (balanced accuracy)."""
+        """Unweighted average recall (UAR), also called balanced accuracy."""
         return float(uar(self.confusion_matrix))
 
     @property
     def accuracy(self) -> float:
-        """Share of test clips that were recognised (weighted accuracy)."""
+        """Share of test clips recognised (weighted accuracy)."""
         return float(accuracy(self.confusion_matrix))
 
     @property
@@ -127,7 +127,7 @@ class Evaluation:
 
     @property
     def n_groups(self) -> int:
-        """Number of tested speakers; 0 where they are not known."""
+        """Number of test speakers; 0 if unknown."""
         return 0 if self.groups is None else len(np.unique(self.groups))
 
     @property
@@ -147,7 +147,7 @@ class Evaluation:
     def per_speaker(self) -> pd.DataFrame:
         """The figures of each speaker, over all splits."""
         if self.groups is None:
-            raise ValueError("The speakers are not known: give evaluate their groups.")
+            raise ValueError("The speakers are not known: pass groups to evaluate.")
         return self._table(self.groups)
 
     @classmethod
@@ -201,14 +201,14 @@ class Evaluation:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Give a row for each tested clip, for each time it was tested.
+        """Return a row for each prediction.
 
         Returns
         -------
         table : DataFrame of shape (n_predictions, n_columns)
-            Columns ``row`` (of X), ``clip``, ``fold`` and ``speaker``, as far as they are known;
+            Columns ``row`` (of X), ``clip``, ``fold`` and ``speaker``, as far as known;
             ``target``; ``prediction``; and ``probability_LABEL`` for each label, if the model
-            gives probabilities.
+            has probabilities.
         """
         known = {
             "row": self.rows, "clip": self.clips, "fold": self.folds, "speaker": self.groups,
@@ -221,12 +221,12 @@ class Evaluation:
         return table
 
     def to_json(self) -> str:
-        """Give all figures, how they came about, and the versions used, as JSON.
+        """Return all figures, with protocol and versions, as JSON.
 
         Returns
         -------
         text : str
-            An object with the attributes by name; what is not a number is null.
+            An object with the attributes by name; NaN is null.
         """
         figures = {}
         for name in FIGURES:
@@ -263,7 +263,7 @@ class Evaluation:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None for a figure of its own.
+            Axes to draw on; None creates a figure.
 
         Returns
         -------
@@ -321,7 +321,7 @@ class Evaluation:
 
 
 def _plain(value: Any) -> Any:
-    """Put numbers, texts, lists and dicts in place of what JSON has no word for."""
+    """Convert values to numbers, texts, lists and dicts, for JSON."""
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

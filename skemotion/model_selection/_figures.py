@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 N_RESAMPLES = 2000
-# Of one speaker or two there are hardly any other draws.
+# With one or two speakers there are hardly any different draws.
 FEWEST_SPEAKERS = 3
 
 
@@ -29,7 +29,7 @@ def accuracy(confusion: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def uar(confusion: NDArray[Any]) -> NDArray[np.float64]:
-    """Recall, averaged over the labels that there are clips of.
+    """Unweighted average recall (UAR, balanced accuracy) over the labels that have clips.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def uar(confusion: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def macro_f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
-    """F1, averaged over the labels that are there or were predicted.
+    """F1, averaged over the labels that occur or were predicted.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def count(
 
 
 def resample(confusion: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Give confusion matrices of corpora whose speakers are drawn from ours, with repetition.
+    """Return confusion matrices of corpora whose speakers are drawn from ours, with repetition.
 
-    Clips of one speaker are alike, so that resampling clips would promise too much.
+    Clips of one speaker are not independent, so resampling clips would give too narrow intervals.
 
     Parameters
     ----------
@@ -111,5 +111,5 @@ def _hits(confusion: NDArray[Any]) -> NDArray[Any]:
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    # A label that no drawn speaker shows has no figure of its own.
+    # A label that no drawn speaker has is left out of the mean.
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

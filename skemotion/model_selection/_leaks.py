@@ -65,7 +65,7 @@ class SplitAudit:
         return len(self.findings)
 
     def __iter__(self) -> Iterator[Leak]:
-        """Give the findings."""
+        """Return the findings."""
         return iter(self.findings)
 
     def __str__(self) -> str:

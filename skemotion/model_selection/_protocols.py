@@ -1,4 +1,4 @@
-"""Splits by protocol, and what protocol a split amounts to."""
+"""Splits by protocol, and the protocol of given splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_FOLDS = 12
 
 
 def check_protocols(protocol: Any) -> list[str]:
-    """Give the protocols as a list, and refuse unknown ones.
+    """Return the protocols as a list, and refuse unknown ones.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def check_protocols(protocol: Any) -> list[str]:
 def splitter_of(
     protocol: str, groups: NDArray[Any] | None, random_state: int
 ) -> BaseCrossValidator | WithinGroupShuffleSplit:
-    """Give the splitter of a protocol.
+    """Return the splitter of a protocol.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def splitter_of(
     """
     if groups is None:
         raise ValueError(
-            f"The protocol {protocol!r} needs groups: give each clip's speaker, such as "
+            f"The protocol {protocol!r} needs groups: pass each clip's speaker, such as "
             "corpus.groups; or, for clips of unknown speakers, give cv."
         )
     if protocol == "speaker-dependent":
@@ -79,7 +79,7 @@ def splitter_of(
     if n_groups < 2:
         raise ValueError(
             "The protocol 'speaker-independent' needs clips of at least two speakers, found one: "
-            "there is nobody else to test on. Add speakers, or take protocol='speaker-dependent'."
+            "there is nobody else to test on. Add speakers, or use protocol='speaker-dependent'."
         )
     return GroupKFold(min(n_groups, _MOST_FOLDS))
 
@@ -87,7 +87,7 @@ def splitter_of(
 def make_splits(
     cv: Any, X: Any, y: NDArray[Any], groups: NDArray[Any] | None
 ) -> tuple[Splits, str]:
-    """Split clips, and refuse splits that no model can be tested by.
+    """Split clips, and refuse splits that cannot be used to test a model.
 
     Parameters
     ----------
@@ -132,15 +132,15 @@ def make_splits(
         if len(set(y[train].tolist())) < 2:
             raise ValueError(
                 f"Split {number} has training clips of fewer than two classes "
-                f"({sorted(set(map(str, y[train].tolist())))}): there is nothing to tell apart. "
-                "Add clips, or split differently by cv."
+                f"({sorted(set(map(str, y[train].tolist())))}): there is nothing to learn. "
+                "Add clips, or use another cv."
             )
     name = f"{len(splits)} given splits" if given else " ".join(repr(splitter).split())
     return splits, name
 
 
 def protocol_of(splits: Splits, groups: NDArray[Any] | None) -> str:
-    """Say what splits amount to: whether tested speakers are in training.
+    """Return the protocol of splits: whether test speakers are in training.
 
     Parameters
     ----------

@@ -36,8 +36,8 @@ _FOLDS: dict[str, tuple[tuple[int, ...], ...]] = {
 class PublishedFolds(BaseCrossValidator):
     """Split RAVDESS by speakers as in the literature, so that figures can be compared.
 
-    Each speaker is tested once, by a model that has not seen this speaker. Folds of which no
-    speaker is there are left out, so that a part of the corpus will do.
+    Each speaker is tested once, by a model that was not trained on this speaker. Folds without any
+    of the given speakers are left out, so a part of the corpus suffices.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class PublishedFolds(BaseCrossValidator):
 
     See Also
     --------
-    sklearn.model_selection.GroupKFold : Deals any speakers into folds.
+    sklearn.model_selection.GroupKFold : Divides any speakers into folds.
 
     Notes
     -----
@@ -85,7 +85,7 @@ class PublishedFolds(BaseCrossValidator):
         self.name = name
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Give the number of folds.
+        """Return the number of folds.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class PublishedFolds(BaseCrossValidator):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Give the indices of each fold.
+        """Return the indices of each fold.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ class WithinGroupShuffleSplit(GroupsConsumerMixin):
         self.random_state = random_state
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Give the number of splits.
+        """Return the number of splits.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class WithinGroupShuffleSplit(GroupsConsumerMixin):
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Give the indices of each split.
+        """Return the indices of each split.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ class Data(NamedTuple):
         if len(self.labels) < 2:
             raise ValueError(
                 f"Expected clips of at least two classes, found only {self.labels}: there is "
-                "nothing to tell apart. Add clips."
+                "nothing to learn. Add clips."
             )
         splitters = (
             [splitter_of(name, self.groups, random_state) for name in protocols]
@@ -114,7 +114,7 @@ def join_scores(found: list[Found]) -> dict[str, NDArray[np.float64]]:
 
 
 def make_scorer(model: BaseEstimator, scoring: Any) -> Any:
-    """Give a function of a fitted model, X and y that gives a dict of figures."""
+    """Return a function of a fitted model, X and y that gives a dict of figures."""
     if scoring is None:
         return None
     if not callable(scoring):

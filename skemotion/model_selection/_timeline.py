@@ -59,35 +59,35 @@ def predict_timeline(
     speaker: str | None = None,
     verbose: bool = False,
 ) -> pd.DataFrame:
-    """Say the emotions in the windows of a long recording.
+    """Predict the emotions in the windows of a long recording.
 
-    Picture and sound are decoded once each, from beginning to end, and no more is held than a few
-    windows, however long the recording is. What a window is described by is, but for the edges,
-    what a clip cut there would be described by.
+    Picture and sound are decoded once each, from beginning to end, and only a few windows are held
+    in memory, for any length of the recording. Except at its edges, a window is described like a
+    clip cut there.
 
     Parameters
     ----------
     model : estimator
-        Fitted, with `predict_proba`, such as `make_emotion_pipeline` makes. Not changed.
+        Fitted, with `predict_proba`, such as from `make_emotion_pipeline`. Not changed.
     clip : path or address
         The recording.
     window : float, default=3.0
-        Length of a window in seconds; best that of the clips the model was trained on.
+        Length of a window in seconds, ideally that of the training clips.
     hop : float, default=1.0
         Seconds from the beginning of one window to that of the next.
     smooth : int, default=None
         Odd number of windows over which the logarithms of the probabilities are averaged, each
-        window in the middle of its own; windows without an answer do not count, and stay without.
-        None or 1 leaves them as they are.
+        window in the middle of its own; windows without a prediction do not count, and stay
+        without. None or 1 does not smooth.
     fps : float, default=20.0
-        Frames per second in which `FaceLandmarks` looks for faces, at most. Landmarks in between
-        are interpolated, so that the model gets as many per second as it was trained on. None
-        looks at as many.
+        Maximum number of frames per second in which `FaceLandmarks` looks for faces. Landmarks in
+        between are interpolated, so the model gets the frame rate of its training. None uses that
+        frame rate.
     silence : float, default=-60.0
-        Level in dB of full scale: windows of which no 30 ms are louder have no voice. None takes
-        all sound for voice.
+        Level in dB of full scale: windows without 30 ms above it have no voice. None treats all
+        sound as voice.
     speaker : str, default=None
-        Who speaks, for a model with a column of speakers; somebody whom it knows by
+        The speaker, for a model with a column of speakers; one enrolled by
         `FusionClassifier.enroll`.
     verbose : bool, default=False
         Show progress, with the time that remains.
@@ -161,8 +161,8 @@ def predict_timeline(
     if speaker is not None and not _is_enrolled(model, speaker):
         raise ValueError(
             f"The model does not know the speaker {speaker!r}, and windows are too few at a time "
-            "to say anything of a speaker. Enroll clips of this speaker first, or leave the speaker "
-            "out."
+            "to say anything of a speaker. Enroll clips of this speaker first, or leave out the "
+            "speaker."
         )
     clip = os.fspath(clip)
     model, loaders = with_prepared_clips(model)

@@ -92,7 +92,7 @@ class Recording:
             yield TimelineRow(start, reached, contents)
 
     def _claimed_rows(self) -> Iterator[TimelineRow]:
-        """Give the windows of a recording that each loader opens anew, by what its header says."""
+        """Return the windows of a recording that each loader opens again, by its header."""
         length = claimed_seconds(self._clip)
         if length is None:
             raise MediaError(

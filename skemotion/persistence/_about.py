@@ -1,4 +1,4 @@
-"""What a model file says of its model: for people, and for other programs."""
+"""The description of a model in its file, for people and other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..preprocessing import uses_speaker_clips
 # What another version of a package may change in a loaded model's answers.
 _DIFFERENCES = {
     "skemotion": "descriptors may differ, or a stage lack a parameter that is new",
-    "scikit-learn": "the classifier may decide otherwise or fail",
+    "scikit-learn": "the classifier may decide differently or fail",
     "numpy": "last digits may differ",
     "scipy": "last digits may differ",
     "av": "decoded pictures and sound may differ",
@@ -31,7 +31,7 @@ _FURTHER = ("numba", "onnxruntime", "opensmile", "scikit-image", "skops", "torch
 
 
 def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
-    """Say what a model is, and what is said of its training data, in the words of JSON."""
+    """Describe a model and its training data as JSON values."""
     return {
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
@@ -43,7 +43,7 @@ def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Put a value into the words of JSON."""
+    """Convert a value to JSON values."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if value is None or isinstance(value, bool | int | str):
@@ -71,7 +71,7 @@ def _versions() -> dict[str, str]:
 
 
 def other_versions(saved: dict[str, Any]) -> list[str]:
-    """Name each package that is here in another version, and what that may change."""
+    """List the packages that have another version here, and what that may change."""
     here = _versions()
     return [
         f"{name} {saved.get(name, 'unknown')} (here {here.get(name, 'none')}): {difference}"

@@ -1,4 +1,4 @@
-"""Files of models: telling them from others, and from those that would do harm."""
+"""Files of models: recognising them, and refusing damaged and harmful ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 ABOUT = "about.json"
 SCHEMA = "schema.json"  # skops' own
 GIVE_A_MODEL = "Give a file that save_model or `skemotion train` wrote."
-_GET_IT_AGAIN = "Copy or download the file again, or train the model anew."
+_GET_IT_AGAIN = "Copy or download the file again, or train the model again."
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
@@ -29,7 +29,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 
 def read_description(path: Path, file: Any) -> dict[str, Any]:
-    """Read what a model file tells of itself; see that it is one, and not larger than it looks."""
+    """Read the description in a model file; check that it is one, and not a compression bomb."""
     start = file.read(2)
     if start != b"PK":
         is_pickle = start[:1] == b"\x80"
@@ -64,8 +64,8 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
 def _weigh(node: Any, weights: dict[int, int]) -> int:
     """Count the parts of a description.
 
-    Parts that are told by their number alone could stand for ever more of the same, and keep the
-    reader busy for years; what is saved tells each in full, again and again.
+    Parts that only refer to others by number could expand without limit when read; files that are
+    really saved repeat each part in full.
     """
     if not isinstance(node, dict | list):
         return 1
@@ -79,7 +79,7 @@ def _weigh(node: Any, weights: dict[int, int]) -> int:
 
 @contextmanager
 def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[None]:
-    """Say which file it was and what to do, whatever the reader stumbles over in it."""
+    """Turn errors of the reader into one that names the file and says what to do."""
     try:
         yield
     except OSError:
@@ -89,7 +89,7 @@ def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[Non
             raise refusal(
                 path,
                 f"one that the packages here cannot rebuild: {'; '.join(other_versions)}",
-                "Install the versions that it was saved with, or train the model anew.",
+                "Install the versions that it was saved with, or train the model again.",
             ) from error
         raise refusal(path, "a damaged or altered one", _GET_IT_AGAIN) from error
 

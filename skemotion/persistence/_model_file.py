@@ -32,18 +32,18 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     """Write a fitted model to a file, whole or not at all.
 
     The file is an archive in the format of skops: no pickle, and nothing in it runs by itself.
-    It names skemotion's classes by their public names, such as ``skemotion.video.HOG3D``. Besides
-    the model it holds ``about.json``, see `read_model_info`.
+    It uses the public names of skemotion's classes, such as ``skemotion.video.HOG3D``. Besides the
+    model it contains ``about.json``, see `read_model_info`.
 
     Parameters
     ----------
     model : estimator
-        Fitted. Functions and classes of your own in it must stand at the top level of a module;
-        whoever loads the model needs that module, and has to trust them by name.
+        Fitted. Functions and classes of your own in it must be defined at the top level of a
+        module; whoever loads the model needs that module, and has to trust them by name.
     path : path-like
-        Where to; its folder must exist.
+        The file to write; its folder must exist.
     **training : Any
-        What to say of the data it was trained on: numbers, strings, and lists and dicts of them.
+        Description of the training data: numbers, strings, and lists and dicts of them.
 
     Returns
     -------
@@ -52,15 +52,15 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     Raises
     ------
     TypeError
-        If it is no estimator.
+        If it is not an estimator.
     ValueError
-        If it is not fitted, or holds something that could not be loaded again.
+        If it is not fitted, or contains something that could not be loaded again.
     FileNotFoundError
         If there is no such folder.
 
     Notes
     -----
-    The folder of a cache (`memory`) is not saved: it belongs to this machine.
+    The folder of a cache (`memory`) is not saved.
 
     Examples
     --------
@@ -104,39 +104,38 @@ def load_model(
 ) -> BaseEstimator:
     """Read a model that `save_model` wrote, unless it holds anything that is not trusted.
 
-    Trusted are the public estimators and splitters of skemotion, those of scikit-learn, and most
-    of what the fitted ones hold. Not trusted are the nodes of trees, which lead wherever the file
-    says: models with decision trees, forests, boosting or nearest neighbours in them load once
-    `trusted` names what the error does. Whatever else a file names, such as functions, is refused
-    as well, by name, before any of it is imported.
+    Trusted are the public estimators and splitters of skemotion, those of scikit-learn, and most of
+    the content of fitted ones. Not trusted are the nodes of trees, whose links the file sets:
+    models with decision trees, forests, boosting or nearest neighbours load if `trusted` contains
+    the names listed by the error. Anything else in a file, such as functions, is refused by name,
+    too, before any of it is imported.
 
     Parameters
     ----------
     path : path-like
         The file.
     trusted : sequence of str, default=()
-        Further classes and functions to trust, such as ``["my_stages.Loudness"]``. A file may
-        have them called with arguments of its choosing: trust what you know, not what an error
-        message lists.
+        Further classes and functions to trust, such as ``["my_stages.Loudness"]``. They are called
+        with arguments from the file: trust what you know, not what an error message lists.
     memory : path-like, default=None
-        Folder in which each `ClipPipeline` of the model keeps results. Folders that the file
-        names are never used.
+        Folder in which each `ClipPipeline` of the model keeps results. Folders named in the file
+        are never used.
     n_jobs : int, default=None
-        Clips that each `ClipPipeline` of the model works on at once; None means 1 unless in a
+        Clips that each `ClipPipeline` of the model processes at once; None means 1 unless in a
         `joblib.parallel_config` context, -1 means one per core.
 
     Returns
     -------
     model : estimator
-        Fitted; it predicts what the saved one did, to the bit, with the same versions of the
-        packages on the same kind of processor.
+        Fitted. Its predictions equal those of the saved one to the bit, with the same versions of
+        the packages on the same kind of processor.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If there is no such file.
     ValueError
-        If it is damaged or no model, or holds what is not trusted.
+        If it is damaged or not a model, or contains anything that is not trusted.
 
     Warns
     -----
@@ -146,7 +145,7 @@ def load_model(
     See Also
     --------
     save_model : Writes such files; has an example.
-    read_model_info : Tells what a file holds without loading it.
+    read_model_info : Reads the description of a model without loading it.
     """
     import skops.io  # slow, and seldom needed
 
@@ -174,8 +173,8 @@ def load_model(
     suit_here(model, memory, n_jobs)
     if other:
         warnings.warn(
-            f"{path} was saved with other versions: {'; '.join(other)}. Train it anew, or install "
-            "these versions if it must answer as before.",
+            f"{path} was saved with other versions: {'; '.join(other)}. Train it again, or "
+            "install these versions if it must predict as before.",
             UserWarning,
             stacklevel=2,
         )
@@ -183,9 +182,9 @@ def load_model(
 
 
 def read_model_info(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Tell what a saved model is, without loading it.
+    """Read the description of a saved model, without loading it.
 
-    Any program can read the same: it is ``about.json`` in the archive.
+    Other programs can read it as ``about.json`` in the archive.
 
     Parameters
     ----------
@@ -195,15 +194,15 @@ def read_model_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     about : dict
-        As its maker wrote it:
+        As written by whoever saved it:
 
         - ``"saved"``: date and time (ISO 8601, UTC).
         - ``"versions"``: of Python and the packages, by name.
         - ``"classes"``: the emotions, in the order of ``predict_proba``; None without classes.
         - ``"parameters"``: as of ``get_params``; functions and estimators by name.
-        - ``"uses_speaker_clips"``: whether it uses unlabelled clips of the speakers that it is
-          asked about.
-        - ``"training"``: what `save_model` was told of the training data.
+        - ``"uses_speaker_clips"``: whether predictions use other unlabelled clips of the same
+          speaker.
+        - ``"training"``: the description of the training data given to `save_model`.
 
     Raises
     ------
@@ -222,7 +221,7 @@ def read_model_info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _dump(model: BaseEstimator, part: Path, path: Path) -> None:
-    """Write the model, and make sure that it can be loaded: later is too late."""
+    """Write the model, and check that it can be loaded."""
     import skops.io
 
     try:

@@ -1,4 +1,4 @@
-"""The names that stand in a model file: which are written, and which are trusted."""
+"""The names in a model file: which are written, and which are trusted."""
 
 from __future__ import annotations
 
@@ -58,11 +58,10 @@ _FURTHER = (
 def trusted_names() -> list[str]:
     """List what is trusted besides what skops trusts by itself.
 
-    These are names and not packages: a file may have anything that it names called, with
-    arguments of its choosing, and both scikit-learn and this package hold functions that write or
-    delete files. Of this package every public estimator and splitter is trusted, as calling one
-    does no more than keep its parameters (scikit-learn's check suite makes sure), and none of
-    them has a way of its own to be unpickled.
+    These are names and not packages: a file can have anything it names called with any arguments,
+    and both scikit-learn and this package have functions that write or delete files. Every public
+    estimator and splitter of this package is trusted: a call only stores its parameters (checked by
+    scikit-learn's check suite), and none of them defines its own unpickling.
     """
     return [*_own_names(), *_FURTHER]
 
@@ -85,8 +84,8 @@ def _only_keeps_parameters(known: Any) -> bool:
 def dump_publicly(model: BaseEstimator, path: Path) -> None:
     """Write a model in the format of skops, under public names.
 
-    skops writes down the module that a class or function stands in. Files of this package come
-    and go, and a model has to load all the same: ``skemotion.video.HOG3D`` is written in place of
+    skops writes the module that defines a class or function. Models must still load after files of
+    this package are renamed: ``skemotion.video.HOG3D`` is written instead of
     ``skemotion.video._hog3d.HOG3D``.
     """
     import skops.io  # brings in every optional package that scikit-learn knows of

@@ -1,4 +1,4 @@
-"""A cache of what stages make of clips, one file per clip and stage."""
+"""A cache of the results of stages, one file per clip and stage."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _TABLE = "table"  # what the first array of an entry of several says
 class ClipCache:
     """Results of the stages of a `ClipPipeline` in a folder, one file per clip and stage.
 
-    An entry is found by the clip's identity (path, size, inode and times of change; or its bytes),
-    by the steps so far with all their parameters, by the code of those steps, and by the versions
-    of the packages they compute with. Entries are written under another name and then renamed, so
-    that a killed run leaves none half-written, and carry a checksum, so that a damaged one is made
-    again. Any number of workers may share a cache. A folder that cannot be written to, as where
-    the disk is full, slows a run down and does not end it. Whoever may write to the folder decides
-    what results are: trust it as you trust the model.
+    The key of an entry depends on the clip's identity (path, size, inode and times of change; or
+    its bytes), on the steps so far with their parameters and code, and on the versions of the
+    packages they compute with. Entries are written under a temporary name and then renamed, so a
+    killed run leaves no incomplete entry; a checksum detects damaged ones, which are computed
+    again. Any number of workers may share a cache. If the folder cannot be written to, for example
+    because the disk is full, the run continues without it. Whoever can write to the folder can
+    change results: trust it as you trust the model.
 
     Parameters
     ----------
     folder : path-like
-        On this machine; made when the first entry is written.
+        On this machine; created with the first entry.
 
     Raises
     ------
@@ -91,21 +91,21 @@ class ClipCache:
         return f"ClipCache: {self.n_entries} entries, {self.n_bytes / 1e6:.1f} MB"
 
     def clear(self) -> None:
-        """Remove every entry, and nothing else that may lie in the folder."""
+        """Remove every entry, and nothing else in the folder."""
         for path in self._entries(unfinished=True):
             path.unlink(missing_ok=True)
 
     def prune(
         self, *, max_bytes: int | None = None, older_than: float | None = None
     ) -> tuple[int, int]:
-        """Remove entries by age, and then those written longest ago until the rest is small enough.
+        """Remove entries by age, and then the oldest ones until the rest is small enough.
 
         Parameters
         ----------
         max_bytes : int, default=None
-            Size that all entries may have together; None for any.
+            Maximum size of all entries together; None for any.
         older_than : float, default=None
-            Age in seconds beyond which an entry goes; None for any.
+            Age in seconds above which an entry is removed; None for any.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class ClipCache:
         return n_removed, n_bytes_removed
 
     def keys(self, clip: Any, identities: list[str]) -> list[str]:
-        """Give the key of what each step makes of a clip.
+        """Return the key of the result of each step for a clip.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class ClipCache:
         keys : list of str
             One per step; each depends on all steps so far.
         """
-        # A row of a table is a list: the cells of a column of paths are files, too.
+        # A row of a table is a list, whose cells may be paths of files.
         key = joblib.hash([identity(c) for c in clip] if isinstance(clip, list) else identity(clip))
         keys = []
         for step in identities:
@@ -149,7 +149,7 @@ class ClipCache:
         return keys
 
     def get(self, key: str) -> NDArray[Any] | None:
-        """Read an entry, or None where there is none that can be trusted.
+        """Read an entry; None if there is none, or a damaged one.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class ClipCache:
             if content[-_DIGEST_BYTES:].tobytes() != _digest(key, payload):
                 return None
             return _read(payload)
-        # What a foreign file may raise; it is made again, as a missing one is made.
+        # Errors of foreign files, which are treated like missing entries.
         except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
             return None
 
@@ -201,7 +201,7 @@ class ClipCache:
                 self._warn(error)
 
     def _warn(self, error: OSError) -> None:
-        """Report, once a process, that results are not kept."""
+        """Warn, once per process, that results are not kept."""
         reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
         if self.folder not in _unwritable:
             _unwritable.add(self.folder)
@@ -213,12 +213,12 @@ class ClipCache:
             )
 
     def _sizes(self) -> list[tuple[Path, int, float]]:
-        """Give path, size and time of each entry, those of killed runs included."""
+        """Return path, size and time of each entry, those of killed runs included."""
         sizes = []
         for path in self._entries(unfinished=True):
             try:
                 status = path.stat()
-            except FileNotFoundError:  # gone since, by another's hand
+            except FileNotFoundError:  # removed meanwhile by another process
                 continue
             sizes.append((path, status.st_size, status.st_mtime))
         return sizes
@@ -235,7 +235,7 @@ _unwritable: set[Path] = set()
 
 
 def _open(path: Path) -> NDArray[np.uint8] | None:
-    """Map an entry's bytes; None where there is none, or something else than a file."""
+    """Map an entry's bytes; None if there is no file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return None
@@ -251,7 +251,7 @@ def _digest(key: str, payload: Any) -> bytes:
 
 
 def _write(result: NDArray[Any]) -> bytes:
-    """Give arrays in NumPy's file format, the shape of a table of arrays in front."""
+    """Return arrays in NumPy's file format, the shape of a table of arrays in front."""
     file = io.BytesIO()
     if result.dtype != object:
         np.save(file, np.ascontiguousarray(result), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The engine that sends clips through per-clip stages, one clip after the other."""
+"""Sending clips through per-clip stages, one clip after the other."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ._stacking import emptied, stack
 
 
 class UnusableClipWarning(UserWarning):
-    """Some clips could not be used; ``ClipPipeline.errors_`` tells which and why."""
+    """Some clips could not be used; ``ClipPipeline.errors_`` says which and why."""
 
 
 class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
-    """Send each clip through all steps before the next clip is touched.
+    """Send each clip through all steps before the next clip is opened.
 
-    A `Pipeline` of stages that work on one clip at a time, such as loaders and descriptors. Where
-    a plain `Pipeline` would hold all decoded clips before it describes the first, this one holds
-    one clip per worker, whatever the number of clips.
+    A `Pipeline` of stages that work on one clip at a time, such as loaders and descriptors. A plain
+    `Pipeline` would decode all clips before it describes the first; this one holds one clip per
+    worker in memory, for any number of clips.
 
     Parameters
     ----------
@@ -42,17 +42,17 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         Stages that need no fit, in order; ``"passthrough"`` or None skips a step.
     memory : path-like, default=None
         Folder in which each step's result for each clip is kept, for other folds, settings,
-        workers and later runs; see `ClipCache`. Large results then come as memory maps.
+        workers and later runs; see `ClipCache`. Large results are then memory maps.
     n_jobs : int, default=None
-        Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
+        Clips processed at once; None means 1 unless in a `joblib.parallel_config` context,
         -1 means one per core.
     on_error : {"raise", "nan"}, default="raise"
-        What to do about a clip that a step cannot work on, as where its file is damaged: raise
-        the error, or fill the clip's row with NaN and go on. With "nan" the workers are processes,
+        What to do about a clip that a step cannot process, for example a damaged file: raise the
+        error, or fill the clip's row with NaN and continue. With "nan" the workers are processes,
         so a decoder crash loses only that clip (requires ``n_jobs >= 2``).
     flatten : bool, default=False
-        Give one row of numbers per clip, for any classifier and for `set_output`, in the order of
-        `get_feature_names_out`.
+        Return one row of numbers per clip, for any classifier and for `set_output`, in the order
+        of `get_feature_names_out`.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -61,18 +61,18 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     named_steps : Bunch
         The steps by name.
     steps_ : list of (str, transformer)
-        Fitted copies of the steps that are run.
+        Fitted copies of the steps.
     errors_ : list of ClipError
         The clips of the last `transform` that could not be used: row, clip, step and reason.
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where it had any.
+        Column names of X at fit, if it had any.
 
     See Also
     --------
     make_emotion_pipeline : Uses one of these per modality.
-    sklearn.pipeline.Pipeline : Takes what follows: stages that learn, and a classifier.
+    sklearn.pipeline.Pipeline : For the steps that follow: stages that learn, and a classifier.
     skemotion.base.ClipTransformer : Base class for steps of your own.
 
     Examples
@@ -117,7 +117,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     # Each stage validates its own parameters when it is run.
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Show the first usable clip to a copy of every step, to learn its shape and no more.
+        """Fit a copy of every step on the first usable clip, to learn only its shape.
 
         Parameters
         ----------
@@ -153,16 +153,16 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         Returns
         -------
         result : ndarray of shape (n_clips, ...)
-            What the last step makes of each clip, in a row of its own with `flatten`; an object
-            array where it makes trajectories of different lengths.
+            Results of the last step, one row of numbers per clip with `flatten`; an object array if
+            they are trajectories of different lengths.
 
         Raises
         ------
         MediaError
             If a clip cannot be read.
         ValueError
-            If a step refuses a clip, or the clips come out in different shapes, or, with
-            `flatten`, in different lengths; the message names the clip.
+            If a step refuses a clip, or the results differ in shape or, with `flatten`, in length;
+            the message names the clip.
         """
         self._validate_params()
         X = rows_of(X)
@@ -173,8 +173,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         job = self._job()
         errors: list[ClipError] = []
         stop: list[Failure] = []
-        # Decoders and kernels let go of the interpreter, so that threads do, and start at once;
-        # but a thread cannot outlive a crash of its neighbour.
+        # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at
+        # once; but no thread survives a crash of another.
         prefer = "threads" if self.on_error == "raise" else "processes"
         results = progress(
             run_clips(job, X, names, self.n_jobs, prefer=prefer, stop=stop),
@@ -219,7 +219,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Column names of X at fit, where it had any."""
+        """Column names of X at fit, if it had any."""
         return self._first_fitted_step.feature_names_in_
 
     @property
@@ -229,7 +229,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         return self.steps_[0][1]
 
     def __getitem__(self, index: int | str | slice) -> Any:
-        """Give a step, or a pipeline of several."""
+        """Return a step, or a pipeline of several."""
         if isinstance(index, slice):
             return type(self)(
                 self.steps[index],
@@ -245,7 +245,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         return hasattr(self, "steps_")
 
     def _fit_first(self, step: Step, batch: Any, name: str, row: int) -> None:
-        """Fit the first step on a clip, whose name and row go into its errors."""
+        """Fit the first step on a clip; errors name the clip and its row."""
         try:
             with rows_from(row):
                 step[1].fit(batch)
@@ -255,7 +255,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             raise ValueError(f"{name}: step {step[0]!r} failed: {error}") from error
 
     def _fit_following(self, steps: list[Step], X: Any) -> int:
-        """Fit all steps but the first on what those before make of the first usable clip.
+        """Fit all steps but the first on the first usable clip.
 
         Returns its row.
         """
@@ -300,7 +300,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             if get_tags(step).requires_fit:
                 raise ValueError(
                     f"Step {name!r} of ClipPipeline ({type(step).__name__}) may learn from the "
-                    "data, but each clip passes through on its own. If it learns, put it after: "
+                    "data, but each clip is processed on its own. If it learns, put it after: "
                     f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)). If it does "
                     "not, derive it from skemotion.base.ClipTransformer, or set "
                     "tags.requires_fit = False in its __sklearn_tags__."
@@ -316,7 +316,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
 
 def _check_rates(steps: list[Step]) -> None:
-    """Refuse steps that take one sound to have different sample rates."""
+    """Refuse steps with different sample rates."""
     rates = [
         (name, value)
         for name, step in steps

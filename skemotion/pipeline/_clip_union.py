@@ -1,4 +1,4 @@
-"""Several descriptions of one clip, side by side."""
+"""Several descriptions of one clip in one row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.metaestimators import _BaseComposition
 
@@ -16,25 +17,25 @@ from ..base import ClipTransformer, object_array
 class ClipUnion(ClipTransformer, _BaseComposition):
     """Describe each clip by several stages, and put the results into one row.
 
-    What scikit-learn's `FeatureUnion` is to tables: a step of a `ClipPipeline` that shares what
-    the steps before it made, as where one waveform gives functionals and trajectories.
+    Like scikit-learn's `FeatureUnion` for tables: as a step of a `ClipPipeline`, its stages share
+    the result of the steps before, for example one waveform for functionals and trajectories.
 
     Parameters
     ----------
     transformer_list : list of (str, transformer)
-        Stages that need no fit, each of which takes the same clip; a `ClipPipeline` for several
-        in a row. Their results must have one shape for all clips.
+        Stages that need no fit; each takes the same clip. A `ClipPipeline` holds several stages in
+        sequence. The results must have the same shape for all clips.
 
     Attributes
     ----------
     transformer_list_ : list of (str, transformer)
-        Copies that have seen the first clip.
+        Copies fitted on the first clip.
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of clips.
+        Second axis of X at fit; the number of columns if X was columns of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array of numbers; empty for columns of clips.
+        Shape of a clip at fit, if X was an array of numbers; empty for columns of clips.
 
     See Also
     --------
@@ -72,7 +73,9 @@ class ClipUnion(ClipTransformer, _BaseComposition):
         """
         batch = object_array([clip])
         stages = getattr(self, "transformer_list_", self.transformer_list)
-        return np.concatenate([np.ravel(stage.transform(batch)[0]) for _, stage in stages])
+        # Between stages there are arrays, whatever containers the user wants at the end.
+        with config_context(transform_output="default"):
+            return np.concatenate([np.ravel(stage.transform(batch)[0]) for _, stage in stages])
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the values of each stage, such as ``functionals__pitch_mean_voiced``."""
@@ -86,16 +89,18 @@ class ClipUnion(ClipTransformer, _BaseComposition):
         return names
 
     def check_parameters(self) -> None:
-        """Refuse names that are given twice or cannot be searched over."""
+        """Refuse duplicate names and names that conflict with parameters."""
         self._validate_names([name for name, _ in self.transformer_list])
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Show the first clip to a copy of every stage, to learn its shape and no more."""
+        """Fit a copy of every stage on the first clip, to learn only its shape."""
         batch = object_array(cells[:1])
         self.transformer_list_ = [
             (name, clone(stage).fit(batch)) for name, stage in self.transformer_list
         ]
-        self._n_values = [np.size(stage.transform(batch)[0]) for _, stage in self.transformer_list_]
+        with config_context(transform_output="default"):
+            results = [stage.transform(batch)[0] for _, stage in self.transformer_list_]
+        self._n_values = [np.size(result) for result in results]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, those of the stages included.

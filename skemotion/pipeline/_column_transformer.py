@@ -1,4 +1,4 @@
-"""A column transformer that also takes clips alone."""
+"""A column transformer that also takes lists of clips."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..base import as_table, column_names
 
 
 class ClipColumnTransformer(ColumnTransformer):
-    """Send each modality's column through steps of its own, and put the results side by side.
+    """Send the column of each modality through its own steps, and join the results.
 
     scikit-learn's `ColumnTransformer`, which also takes a list of clips, a Series of them, or one:
-    each clip then stands in every column, as a file with picture and sound does. Columns go by
-    name; one that a table lacks is taken for missing clips.
+    each clip is then in every column, as a file with picture and sound. Columns are selected by
+    name; a column that a table lacks counts as missing clips.
 
     See Also
     --------

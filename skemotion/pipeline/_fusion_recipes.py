@@ -50,7 +50,7 @@ def fusion_model(
     settings : dict
         Of each `ClipPipeline`.
     rockets : bool
-        Whether each modality has a member of convolutions beside that of functionals.
+        Whether each modality has a member of convolutions besides that of functionals.
 
     Returns
     -------

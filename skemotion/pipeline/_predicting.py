@@ -24,7 +24,7 @@ from ._rows import rows_of
 from ._temporary_cache import clip_pipelines, is_known
 from ._usable import find_unusable
 
-# Clips per worker that are looked at together.
+# Clips per worker in a batch.
 _BATCH = 4
 _NAMES = ("file", "video", "audio", "landmarks")
 
@@ -37,10 +37,10 @@ def predict_clips(
     resume: bool = False,
     n_jobs: int | None = None,
 ) -> Generator[ClipPrediction]:
-    """Predict clips one after the other, and go on where one cannot be used.
+    """Predict clips one after the other, including clips that cannot be used.
 
-    Memory does not grow with the number of clips. With two workers or more, a clip that crashes
-    the decoder is one with an error, like any other.
+    Clips that cannot be used get an error instead of a label. Memory does not grow with the number
+    of clips. With two or more workers, this includes clips that crash the decoder.
 
     Parameters
     ----------
@@ -49,29 +49,29 @@ def predict_clips(
     X : table or column of clips
         As the model takes it.
     out : path-like, default=None
-        File to write each prediction to when it is made: CSV (``.csv``) or JSON lines
+        File to which each prediction is written at once: CSV (``.csv``) or JSON lines
         (``.jsonl``), with the columns ``file``, ``label``, ``probability_LABEL`` for each label
-        if the model gives probabilities, and ``error``. Or JSON (``.json``), a list of the same,
-        written whole when all clips are done.
+        if the model has probabilities, and ``error``. Or JSON (``.json``), a list of the same,
+        written when all clips are done.
     resume : bool, default=False
-        Whether to go on with `out` where there is one, of the same clips and by the same model,
-        which is not checked. What it holds is not computed again.
+        Whether to continue an existing `out`. It must be of the same clips and the same model; the
+        model is not checked. Predictions in it are not computed again.
     n_jobs : int, default=None
-        Clips worked on at once; None means what each `ClipPipeline` says.
+        Clips processed at once; None uses the setting of each `ClipPipeline`.
 
     Returns
     -------
     predictions : iterator of ClipPrediction
-        One per row, in order; those that `out` held among them.
+        One per row, in order, including those already in `out`.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     ValueError
-        If the name of `out` has another ending, or it holds predictions of other clips.
+        If `out` has another suffix, or contains predictions of other clips.
     FileExistsError
-        If there is `out` already, without `resume`.
+        If `out` exists and `resume` is False.
 
     See Also
     --------
@@ -80,8 +80,8 @@ def predict_clips(
 
     Notes
     -----
-    A model that scales clips by those of the same speaker gets all clips at once where X names
-    speakers; predictions then come at the end.
+    A model that scales clips by those of the same speaker gets all clips at once if X has a column
+    of speakers; all predictions are then made at the end.
 
     Examples
     --------

@@ -19,7 +19,7 @@ _TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newl
 
 
 class ClipPrediction(NamedTuple):
-    """What a model says of one clip, or why it says nothing.
+    """Prediction of a model for one clip, or the reason why there is none.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class ClipPrediction(NamedTuple):
     clip : str
         The clip.
     label : Any
-        The most probable label; None where there is an error.
+        The most probable label; None in case of an error.
     probabilities : dict
-        The probability of each label; empty where there is an error, or the model gives none.
+        The probability of each label; empty in case of an error, or if the model has none.
     error : str or None
         Why the clip could not be used.
     """
@@ -43,7 +43,7 @@ class ClipPrediction(NamedTuple):
 
 
 class PredictionFile:
-    """A file that predictions are written to, one row a clip, in the order of clips.
+    """A file of predictions, one row per clip, in the order of clips.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PredictionFile:
     gives_probabilities : bool
         Whether there is a column of probabilities for each label.
     resume : bool
-        Whether to go on where a file ends. A row that was not written whole is removed.
+        Whether to continue an existing file. An incomplete last row is removed.
 
     Attributes
     ----------

@@ -39,9 +39,8 @@ def make_emotion_pipeline(
     """Build a model that takes a table of clips and gives emotions.
 
     The default recipe describes speech by functionals of acoustic descriptors and faces by
-    statistics of landmark measures, each with a classifier of its own; their calibrated
-    probabilities are multiplied. It recognises best of all that is measured here. The reference
-    recipe is that of a published article.
+    statistics of landmark measures, each with its own classifier; their calibrated probabilities
+    are multiplied. The reference recipe is that of a published article [1]_.
 
     Parameters
     ----------
@@ -50,32 +49,32 @@ def make_emotion_pipeline(
     recipe : {"functionals", "rockets", "reference"}, default="functionals"
         - "functionals": a `FusionClassifier` of `SpeechFunctionals` and measures of the face;
         - "rockets": in each modality, besides the functionals, a classifier on `MiniRocket`
-          features of the trajectories of speech and face; better by three points on RAVDESS, and
+          features of the trajectories of speech and face; three points better on RAVDESS, and
           slower to fit;
         - "reference": HOG3D and augmented sound features, projected on splines, compressed by
           Tucker decompositions and classified by one multi-layer perceptron [1]_.
     picture : {"face", "landmarks", "hog3d"}, default="face"
-        What the recipes of functionals and rockets make of the picture:
+        How the recipes of functionals and rockets describe the picture:
 
         - "face": `FaceLandmarks` of the ``video`` column (needs the extra ``face``);
-        - "landmarks": the files in the ``landmarks`` column, as RAVDESS publishes and OpenFace
-          writes them;
+        - "landmarks": the files in the ``landmarks`` column, as published with RAVDESS or written
+          by OpenFace;
         - "hog3d": histograms of gradients of the cropped face in the ``video`` column (needs the
           extra ``image``).
     speaker : str, default=None
-        Column that names the speakers: each speaker's clips are then scaled by that speaker's own
-        unlabelled ones, see `SpeakerScaler`. Not for the reference.
+        Column of the speakers: each speaker's clips are then scaled by the speaker's own unlabelled
+        clips, see `SpeakerScaler`. Not for the reference recipe.
     sample_rate : int, default=None
-        Samples per second (Hz) at which sound is described, in all stages; None for what the
-        recipe was made with: 22,050 for the reference, 16,000 for the others.
+        Samples per second (Hz) of sound in all stages; None for the recipe's own: 22,050 for the
+        reference, 16,000 for the others.
     missing : {"raise", "impute"}, default="raise"
-        What the reference recipe does about a clip that cannot be read, or is not there (an empty
-        cell in its column): raise an error, or take the training clips' mean for what it would
-        have given. The other recipes leave such a clip to the other modality.
+        What the reference recipe does about a clip that cannot be read, or is missing (an empty
+        cell in its column): raise an error, or use the mean of the training clips' features. In
+        the other recipes, the other modality decides.
     memory : path-like, default=None
         Folder in which the results of the per-clip stages are kept; see `ClipPipeline`.
     n_jobs : int, default=None
-        Clips worked on at once; None means 1 unless in a `joblib.parallel_config` context,
+        Clips processed at once; None means 1 unless in a `joblib.parallel_config` context,
         -1 means one per core.
     verbose : bool, default=False
         Show the progress through the clips, with the time that remains.
@@ -83,25 +82,25 @@ def make_emotion_pipeline(
     Returns
     -------
     model : FusionClassifier or Pipeline
-        Takes a DataFrame with the columns above, as `load_corpus(...).data` has them, or a list
-        of clips. Not fitted.
+        Not fitted. Takes a DataFrame with the columns above, such as `load_corpus(...).data`, or
+        a list of clips.
 
     Raises
     ------
     ValueError
-        If a parameter belongs to the other recipe.
+        If a parameter belongs to another recipe.
 
     See Also
     --------
     skemotion.datasets.load_corpus : Gives the table.
-    ClipPipeline : What the ``clips`` steps are.
+    ClipPipeline : Type of the ``clips`` steps.
 
     Notes
     -----
-    Two settings of the reference differ from the published ones. The batch size is "auto", which
-    is the published 200 or the number of training clips if that is less. And the columns are
+    Two settings of the reference recipe differ from the published ones. The batch size is "auto":
+    the published 200, or the number of training clips if that is smaller. And the columns are
     standardised: they differ in size by orders of magnitude, and without the ``scale`` step
-    figures are lower and change by several points with the seed.
+    accuracy is lower and varies by several points with the seed.
     ``set_params(scale="passthrough")`` leaves it out.
 
     References

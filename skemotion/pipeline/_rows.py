@@ -23,14 +23,14 @@ def rows_of(X: Any) -> Any:
 
 
 def row_name(X: Any, row: int) -> str:
-    """Say what to call a row in messages."""
+    """Return the name of a row for messages."""
     if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
         return f"clip {row} ({clip_name(X[row])})"
     return f"clip {row}"
 
 
 def progress(results: Iterable[Any], n_clips: int, *, verbose: bool) -> Iterable[Any]:
-    """Show how many clips are done, if that is wanted."""
+    """Show how many clips are done, if `verbose`."""
     return tqdm(
         results,
         total=n_clips,

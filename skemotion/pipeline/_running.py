@@ -1,4 +1,4 @@
-"""Sending clips through steps, by any number of workers, some of which may die."""
+"""Sending clips through steps with any number of workers, which may die."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Step = tuple[str, Any]
 
 
 class Failure(NamedTuple):
-    """What came of a clip that a step could not work on."""
+    """A clip that a step could not process."""
 
     step: str
     error: Exception
 
 
 class Job(NamedTuple):
-    """What is done with each clip: all that a worker needs beside the clip."""
+    """The work for each clip: all that a worker needs besides the clip."""
 
     steps: list[Step]
     identities: list[str]
@@ -39,14 +39,14 @@ class Job(NamedTuple):
 
     @classmethod
     def of(cls, steps: list[Step], cache: ClipCache | None, n_workers: int) -> Job:
-        """Make a job for so many workers, who share the cores."""
-        # The same for all clips: told once.
+        """Make a job for workers that share the cores."""
+        # The same for all clips: computed once.
         identities = [step_identity(step) for _, step in steps] if cache is not None else []
         n_threads = max(1, joblib.cpu_count() // n_workers)
         return cls(steps, identities, cache, n_threads, limits_in_force())
 
     def run(self, batch: Any, name: str, row: int) -> Any:
-        """Send a batch of one clip through the steps after the last one whose result is kept.
+        """Send a batch of one clip through the steps after the last cached result.
 
         Parameters
         ----------
@@ -60,9 +60,9 @@ class Job(NamedTuple):
         Returns
         -------
         result : ndarray or Failure
-            Of one row. Each step's is kept where there is a cache.
+            Of one row. With a cache, the result of each step is kept.
         """
-        with enforced(self.limits), rows_from(row):  # a worker does not know those of its caller
+        with enforced(self.limits), rows_from(row):  # a worker does not know its caller's
             try:
                 keys = self._keys(batch)
             except MediaError as error:
@@ -80,7 +80,7 @@ class Job(NamedTuple):
             return batch
 
     def each(self, batch: Any, name: str, row: int) -> list[Any]:
-        """Give what each of the steps turns a batch of one clip into, up to a failure."""
+        """Return the result of each step for a batch of one clip, up to a failure."""
         results: list[Any] = []
         with enforced(self.limits), rows_from(row):
             try:
@@ -98,15 +98,15 @@ class Job(NamedTuple):
     def _run_step(self, position: int, batch: Any, name: str, key: str) -> Any:
         step, stage = self.steps[position]
         try:
-            # Between steps there are arrays, whatever containers the user wants at the end.
+            # Between steps there are arrays; only the end has the user's containers.
             with config_context(transform_output="default"), decoding_threads(self.n_threads):
                 result = _as_array(stage.transform(batch), step)
         except MediaError as error:  # names the file already
             return Failure(step, error)
         except ValueError as error:
-            told = ValueError(f"{name}: step {step!r} failed: {error}")
-            told.__cause__ = error
-            return Failure(step, told)
+            failure = ValueError(f"{name}: step {step!r} failed: {error}")
+            failure.__cause__ = error
+            return Failure(step, failure)
         except Exception as error:
             error.add_note(f"In step {step!r} for {name}.")
             return Failure(step, error)
@@ -128,7 +128,7 @@ class Job(NamedTuple):
 
 
 def _as_array(result: Any, step: str) -> NDArray[Any]:
-    """Make an array of what a step gave, as a list or a data frame."""
+    """Convert a step's result, such as a list or a DataFrame, to an array."""
     if isinstance(result, np.ndarray):
         return result
     column = clip_column(result)
@@ -142,7 +142,7 @@ def _as_array(result: Any, step: str) -> NDArray[Any]:
 
 
 def run_each(job: Job, batch: Any, name: str, row: int, n_jobs: int) -> list[Any]:
-    """Give what each step makes of one clip; with two or more workers, a crash is a failure.
+    """Return each step's result for one clip; with two or more workers, a crash is a failure.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def run_each(job: Job, batch: Any, name: str, row: int, n_jobs: int) -> list[Any
     if n_jobs == 1:
         return job.each(batch, name, row)
     try:
-        # The workers are kept, and go on with all the clips.
+        # The workers stay, and then process all clips.
         return list(
             Parallel(n_jobs=n_jobs, prefer="processes")([delayed(job.each)(batch, name, row)])[0]
         )
@@ -175,11 +175,11 @@ def run_each(job: Job, batch: Any, name: str, row: int, n_jobs: int) -> list[Any
 def run_clips(
     job: Job, X: Any, names: list[str], n_jobs: int | None, *, prefer: str, stop: list[Any]
 ) -> Iterator[Any]:
-    """Give what becomes of each clip, in order.
+    """Yield the result of each clip, in order.
 
-    A worker process that dies, as in a decoder that crashes, takes the results of all workers
-    along. The clips that may have been under way are then sent through one by one, each in a
-    process of its own, until the one that does it is found.
+    If a worker process dies, for example by a decoder crash, the results of all workers are lost.
+    The clips that may have been in progress are then retried one by one, each in its own process,
+    until the one that crashes is found.
 
     Parameters
     ----------
@@ -192,9 +192,9 @@ def run_clips(
     n_jobs : int or None
         Workers.
     prefer : {"threads", "processes"}
-        What workers are, where the user's `joblib.parallel_config` does not say.
+        Kind of workers, unless set by the user's `joblib.parallel_config`.
     stop : list
-        Once there is something in it, no more clips are handed out.
+        Once it is not empty, no more clips are dispatched.
 
     Yields
     ------
@@ -215,7 +215,7 @@ def run_clips(
                 yield result
             return
         except TerminatedWorkerError:
-            # joblib hands out up to two clips per worker, and then one for each that is done.
+            # joblib dispatches up to two clips per worker, and then one for each that is done.
             for row in range(done, min(done + 2 * n_workers, len(names))):
                 result = _run_alone(job, _safe_indexing(X, [row]), names[row], row)
                 done += 1
@@ -228,7 +228,7 @@ CRASHED = "(crashed)"
 
 
 def _run_alone(job: Job, batch: Any, name: str, row: int) -> Any:
-    """Run one clip in a process of its own, whose death is the clip's failure."""
+    """Run one clip in its own process, whose death is the clip's failure."""
     with ProcessPoolExecutor(max_workers=1) as executor:
         try:
             return executor.submit(job.run, batch, name, row).result()
@@ -254,7 +254,7 @@ class ClipError(NamedTuple):
     reason: str
 
 
-# What no clip can cause: a mistake in a step, or a package that is not there.
+# Errors that no clip can cause: a mistake in a step, or a missing package.
 _MISTAKES = (TypeError, AttributeError, NameError, ImportError)
 
 
@@ -265,10 +265,10 @@ def sift(
     errors: list[ClipError],
     stop: list[Any],
 ) -> Iterator[Any]:
-    """Give results, and note failures or raise the first.
+    """Yield results, and collect failures or raise the first.
 
-    Nothing more is handed out after a failure that is raised, and it is raised once all workers
-    are done: one that were left behind in a decoder could bring down the interpreter at its end.
+    After a failure that is raised, no more clips are dispatched, and it is raised once all workers
+    are done: a worker still in a decoder could crash the interpreter at its end.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def sift(
     clips : list of str
         What to call them in `errors`.
     on_error : {"raise", "nan"}
-        Whether failures are raised or noted.
+        Whether failures are raised or collected.
     errors : list of ClipError
         Added to.
     stop : list

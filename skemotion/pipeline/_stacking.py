@@ -1,4 +1,4 @@
-"""Putting what clips turn into side by side."""
+"""Stacking the results of clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..base import object_array
 from ._running import Failure
 
-# Results from this size on are mapped from disk where there is a folder to put them.
+# Results from this size on are mapped from disk if there is a folder for them.
 MAPPED_BYTES = 2**26
 
 
@@ -27,7 +27,7 @@ def stack(
     *,
     flatten: bool = False,
 ) -> NDArray[Any]:
-    """Put the clips' results into one array, allotted once, as they come in.
+    """Put the clips' results into one array, allocated once, as they arrive.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def stack(
     names : list of str
         The clips' names, for errors.
     folder : path-like or None
-        Where a large array is mapped from; None holds it in memory.
+        Folder for the file of a large array; None holds it in memory.
     example : ndarray, default=None
-        What a result looks like, in case that all are failures.
+        An example of a result, in case all are failures.
     flatten : bool, default=False
         Whether each clip becomes one row of numbers.
 
@@ -50,16 +50,16 @@ def stack(
     Raises
     ------
     ValueError
-        If the results differ in shape, or there is none, or no NaN to stand for a failure; or if
-        they are arrays of lengths of their own, and are to be flattened.
+        If the results differ in shape, there are none, or their type has no NaN for failures; or
+        if arrays of different lengths are to be flattened.
     """
     stacked = _stack(results, names, folder, example)
     if not flatten:
         return stacked
     if stacked.dtype == object:
         raise ValueError(
-            "Clips come out as arrays of different lengths, which flatten=True cannot make one "
-            "row each of. End the ClipPipeline with TrajectoryStatistics or BSplineProjector."
+            "The results are arrays of different lengths, of which flatten=True cannot make one "
+            "row per clip. End the ClipPipeline with TrajectoryStatistics or BSplineProjector."
         )
     return stacked.reshape(len(stacked), -1)
 
@@ -82,15 +82,15 @@ def _stack(
         if first is None:
             first, first_name = result, names[row]
             if first.dtype != object:
-                stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
+                stacked = _allocate((len(names), *first.shape[1:]), first.dtype, folder)
         if first.dtype == object:
             rows.append(result[0])
             continue
         if result.shape != first.shape:
             raise ValueError(
-                f"Clips come out in different shapes: {first_name} as {first.shape[1:]}, "
-                f"{names[row]} as {result.shape[1:]}. Bring them to one shape, for example with "
-                "VideoLoader(size=(height, width))."
+                f"The results have different shapes: {first.shape[1:]} for {first_name}, "
+                f"{result.shape[1:]} for {names[row]}. Bring the clips to one shape, for "
+                "example with VideoLoader(size=(height, width))."
             )
         stacked[row] = result[0]
     if first is None:
@@ -100,7 +100,7 @@ def _stack(
             ) from failed[0][1].error
         first = example
         if first.dtype != object:
-            stacked = _allot((len(names), *first.shape[1:]), first.dtype, folder)
+            stacked = _allocate((len(names), *first.shape[1:]), first.dtype, folder)
     if first.dtype != object:
         for row, failure in failed:
             stacked[row] = _nothing(first.shape[1:], first.dtype, failure)
@@ -115,35 +115,35 @@ def _stack(
 
 
 def emptied(result: NDArray[Any]) -> NDArray[Any]:
-    """Keep of a clip's result what tells its shape and type, and none of its values."""
+    """Return an empty array of the shape and type of a clip's result."""
     if result.dtype != object:
         return result[:0].copy()
     return object_array([cell[:0].copy() for cell in result.flat]).reshape(result.shape)
 
 
 def _nothing(shape: tuple[int, ...], dtype: np.dtype[Any], failure: Failure) -> NDArray[Any]:
-    """Give NaN, where there is one."""
+    """Return an array of NaN, if the type has it."""
     if not np.issubdtype(dtype, np.floating):
         raise ValueError(
-            f"A clip that cannot be used becomes NaN, which {dtype} has not. End the "
+            f"A clip that cannot be used becomes NaN, which {dtype} does not have. End the "
             "ClipPipeline with a step that gives floating-point numbers, such as HOG3D."
         ) from failure.error
     return np.full(shape, np.nan, dtype=dtype)
 
 
-def _allot(
+def _allocate(
     shape: tuple[int, ...], dtype: np.dtype[Any], folder: str | os.PathLike[str] | None
 ) -> NDArray[Any]:
-    """Give an array in memory, or in a nameless file where there is a folder and it is large.
+    """Return an array in memory or, if it is large and there is a folder, in a nameless file.
 
-    The file is gone with the array. Its pages are the system's to drop, so that a process's own
-    memory stays flat whatever the number of clips.
+    The file is removed with the array. The system can drop its pages, so a process's own memory
+    does not grow with the number of clips.
     """
     n_bytes = math.prod(shape) * dtype.itemsize
     if folder is None or n_bytes < MAPPED_BYTES:
         return np.empty(shape, dtype=dtype)
     with tempfile.TemporaryFile(dir=folder) as file:
-        # Taken now: with a disk that fills up later, writing to the pages would end the process.
+        # Reserved now: if the disk filled up later, writing to the pages would end the process.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, n_bytes)
         else:

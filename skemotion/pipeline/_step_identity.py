@@ -1,4 +1,4 @@
-"""What decides a step's result: its class, parameters, code, and the packages it computes with."""
+"""What a step's result depends on: class, parameters, code, and packages it computes with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def step_identity(step: Any) -> str:
-    """Hash what decides a step's result.
+    """Hash what a step's result depends on.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def step_identity(step: Any) -> str:
 
 
 def _described(value: Any) -> Any:
-    """Put what a function or step does in place of its name, and leave values as they are."""
+    """Replace functions and steps by their code, and leave values as they are."""
     if isinstance(value, dict):
         return {key: _described(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -66,7 +66,7 @@ def _described(value: Any) -> Any:
 
 
 def _definition(definition: Any) -> list[Any]:
-    """Give what tells a class or function from any other."""
+    """Return what identifies a class or function."""
     if not (inspect.isclass(definition) or inspect.isroutine(definition)):
         raise _unreadable(definition)
     described: list[Any] = [definition.__module__, definition.__qualname__]
@@ -85,7 +85,7 @@ def _definition(definition: Any) -> list[Any]:
 
 @cache
 def _code(definition: Any) -> str:
-    """Hash the source of a class or function, and of the modules of its own that it draws on."""
+    """Hash the source of a class or function, and of the user's modules that it uses."""
     try:
         source = Path(_file(definition)).read_bytes()
     except (OSError, TypeError) as error:
@@ -99,9 +99,9 @@ def _code(definition: Any) -> str:
 
 
 def _sources(module: ModuleType) -> dict[str, bytes]:
-    """Give the source of each module that a module draws on, itself included, libraries apart.
+    """Return the source of a module and of every module it uses, except libraries.
 
-    So a change in one stage's code makes only that stage's entries anew.
+    So a change in one stage's code invalidates only that stage's entries.
     """
     found: dict[str, bytes] = {}
     todo = [module]
@@ -116,7 +116,7 @@ def _sources(module: ModuleType) -> dict[str, bytes]:
 
 
 def _used(module: ModuleType) -> Iterator[ModuleType]:
-    """Give the modules whose functions, classes and values a module has in its own names."""
+    """Return the modules whose functions, classes and values a module has in its own names."""
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):
             # Of a package, what it holds would be all of its modules: names say which are used.
@@ -149,7 +149,7 @@ def _file(definition: Any) -> str:
 
 def _unreadable(definition: Any) -> ValueError:
     return ValueError(
-        f"The code of {definition!r} cannot be read, so a change of it would go unnoticed: define "
+        f"The code of {definition!r} cannot be read, so a change would go unnoticed: define "
         "it in a module, or run without memory."
     )
 

@@ -1,4 +1,4 @@
-"""A cache for as long as a model is worked with, where it has none of its own."""
+"""A temporary cache for models without one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class _TemporaryFolder(str):
 
 @contextmanager
 def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
-    """Keep what clip stages make of each clip, in a folder that is removed at the end.
+    """Keep the results of clip stages in a folder that is removed at the end.
 
     Inside the ``with`` block each clip is opened and described once, however often the model is
-    fitted, cloned and searched. Every `ClipPipeline` without `memory` gets the folder, wherever in
-    the model it stands: in a pipeline, a column transformer, a grid search or another
-    meta-estimator. One with a step whose code cannot be read, such as a function typed into a
-    shell, is left without.
+    fitted, cloned and searched. Every `ClipPipeline` without `memory` gets the folder, anywhere in
+    the model: in a pipeline, a column transformer, a grid search or another meta-estimator. A
+    `ClipPipeline` with a step whose code cannot be read, such as a function typed into a shell,
+    gets none.
 
     Parameters
     ----------
@@ -38,21 +38,20 @@ def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
     Yields
     ------
     cached : estimator
-        Clone of the model. When the block is left, it has no `memory` again, and what was fitted of
-        it can be used on.
+        Clone of the model. After the block it has no `memory` again, and if it was fitted, it can
+        still be used.
 
     See Also
     --------
-    ClipCache : A cache to keep, by ``ClipPipeline(memory=folder)``.
+    ClipCache : A permanent cache, by ``ClipPipeline(memory=folder)``.
     evaluate : Uses this.
     fit_usable : Uses this.
 
     Notes
     -----
-    The folder takes the size of what *each* step gives for each clip: with the settings of
-    the "reference" recipe, about 8 MB per clip with picture and sound, or 11 GB for RAVDESS. It
-    is made where `tempfile` makes its folders: set the environment variable ``TMPDIR`` to a disk
-    with room, in particular where ``/tmp`` is memory.
+    The folder holds the result of *each* step for each clip: with the reference recipe about 8 MB
+    per clip with picture and sound, or 11 GB for RAVDESS. It is created by `tempfile`: set the
+    environment variable ``TMPDIR`` to a disk with space, in particular if ``/tmp`` is in memory.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
 
 
 def forget_temporary(model: Any) -> None:
-    """Take the temporary folder from every part of a model, fitted or not.
+    """Remove the temporary folder from every part of a model, fitted or not.
 
     Parameters
     ----------
@@ -96,12 +95,12 @@ def forget_temporary(model: Any) -> None:
 
 
 def clip_pipelines(model: Any) -> list[ClipPipeline]:
-    """Find every `ClipPipeline` in a model: in its parameters, and in what was fitted of it.
+    """Find every `ClipPipeline` in a model, in parameters and fitted attributes.
 
     Parameters
     ----------
     model : estimator
-        One that is frozen is not looked into, as it belongs to someone else.
+        Frozen models in it are skipped, as they belong to someone else.
 
     Returns
     -------
@@ -111,7 +110,7 @@ def clip_pipelines(model: Any) -> list[ClipPipeline]:
 
 
 def is_known(pipeline: ClipPipeline) -> bool:
-    """Tell whether a cache can say what the steps of a pipeline do.
+    """Return whether a cache can say what the steps of a pipeline do.
 
     Parameters
     ----------

@@ -31,30 +31,29 @@ def find_unusable(
     Parameters
     ----------
     model : estimator
-        Not changed, and not fitted. Its clip stages are looked for in the first step of a
-        `Pipeline`; in the branches of a `ColumnTransformer`, a `FeatureUnion` or a
-        `FusionClassifier`; and in the estimator of a search or another meta-estimator. Of a model
-        of another shape, no clip is reported.
+        Not changed, and not fitted. Clip stages are found in the first step of a `Pipeline`; in
+        the branches of a `ColumnTransformer`, a `FeatureUnion` or a `FusionClassifier`; and in the
+        estimator of a search or another meta-estimator. For other models, no clip is reported.
     X : table or column of clips
         As the model takes it.
     n_jobs : int, default=None
-        Clips worked on at once; None means what each `ClipPipeline` says. With two or more, a clip
-        that crashes the decoder is reported like any other.
+        Clips processed at once; None uses the setting of each `ClipPipeline`. With two or more, a
+        clip that crashes the decoder is reported like any other.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
     Returns
     -------
     errors : list of ClipError
-        One per row that cannot be used, in the order of rows. Where several branches share a
-        row, it cannot be used if one of them fails; in a `FusionClassifier`, which can do with
-        one branch, if all do. A `ClipPipeline` with ``on_error="nan"`` does not count: there, the
-        model deals with such clips itself.
+        One per row that cannot be used, in the order of rows. With several branches, a row cannot
+        be used if one of them fails; in a `FusionClassifier`, for which one branch suffices, if all
+        fail. A `ClipPipeline` with ``on_error="nan"`` does not count: there, the model handles such
+        clips itself.
 
     See Also
     --------
     fit_usable : Fits a model on the other rows.
-    temporary_cache : Keeps what is made of the clips here, for a fit that follows.
+    temporary_cache : Keeps the results, for a fit that follows.
 
     Examples
     --------
@@ -72,7 +71,7 @@ def find_unusable(
 
 
 def usable_rows(errors: Sequence[ClipError], n_clips: int, max_unusable: float) -> NDArray[np.intp]:
-    """Give the rows that can be used, unless too many cannot.
+    """Return the rows that can be used; refuse too many unusable ones.
 
     Parameters
     ----------
@@ -131,18 +130,18 @@ def fit_usable(
     Parameters
     ----------
     model : estimator
-        Not changed; see `find_unusable`. Each clip is opened once, by a `temporary_cache` where
+        Not changed; see `find_unusable`. Each clip is opened once, using a `temporary_cache` if
         the model has no `memory`.
     X : table or column of clips, of length n_clips
         As the model takes it.
     y : array-like of shape (n_clips,)
         Labels.
     groups : array-like of shape (n_clips,), default=None
-        Speakers, for a model whose ``fit`` takes or asks for ``groups``.
+        Speakers, for a model whose ``fit`` takes or requests ``groups``.
     max_unusable : float, default=0.1
         Share of clips that may be left out, 0 to 1.
     n_jobs : int, default=None
-        Clips worked on at once; None means what each `ClipPipeline` says.
+        Clips processed at once; None uses the setting of each `ClipPipeline`.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -203,7 +202,7 @@ class _Settings(NamedTuple):
 
 
 def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
-    """Give the rows that a part of a model cannot use, where it gets X."""
+    """Return the rows that a part of a model cannot use, where it gets X."""
     if isinstance(model, ClipPipeline):
         counts = model.on_error == "raise" or settings.count_nan
         return _run(model, X, settings) if counts else {}
@@ -227,7 +226,7 @@ def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
 
 
 def _tolerated(model: Any, X: Any, settings: _Settings) -> _Errors:
-    """Give the rows that none of the branches of a `FusionClassifier` can use."""
+    """Return the rows that none of the branches of a `FusionClassifier` can use."""
     branches = [
         (branch, columns)
         for _, branch, columns in model.estimators or []
@@ -264,7 +263,7 @@ def _in_all(found: list[_Errors]) -> _Errors:
 
 
 class _Trial(NamedTuple):
-    """A job whose results are wanted by no one but its cache, and are not sent about."""
+    """A job that only fills the cache: its results are not returned."""
 
     job: Job
 

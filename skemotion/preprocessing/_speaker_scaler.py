@@ -32,21 +32,22 @@ Statistics = tuple[int, NDArray[np.float64], NDArray[np.float64]]
 class SpeakerScaler(TransformerMixin, BaseEstimator):
     """Standardise each speaker's clips by that speaker's own mean and deviation.
 
-    What a person looks and sounds like at rest differs from person to person by more than the
-    emotions do [1]_. The clips need no labels: a speaker's clips in the same call serve, or clips
-    given before, by `enroll`.
+    Speakers differ more in their neutral looks and voice than emotions do [1]_. The clips need no
+    labels: the statistics are those of the speaker's clips in the same call, or of clips given
+    before, by `enroll`.
 
     Parameters
     ----------
     speaker : str, int or None, default=None
-        The column of X that says who speaks, by name or position (-1 for the last). It is taken
-        out. None for no such column: a plain scaler with the training statistics.
+        The column of X with the speakers, by name or position (-1 for the last). It is removed
+        from the result. None for no such column: a plain scaler with the training statistics.
     shrinkage : float, default=2.0
-        How many clips the training statistics count for. Of a speaker with n clips, mean and
+        How many clips the training statistics are worth. Of a speaker with n clips, mean and
         variance are ``w * speaker + (1 - w) * training`` with ``w = n / (n + shrinkage)``: few
         clips of a speaker hardly move the scale, many do. The default did best on RAVDESS' faces,
-        where 1 to 4 differ little: mean recall 70 % without clips of one's own, 75 with one, 79
-        with four, 82 with eight, 87 with sixty. Without shrinkage, one or two are useless.
+        where 1 to 4 differ little: unweighted average recall is 70 % without clips of the speaker,
+        75 with one, 79 with four, 82 with eight, 87 with sixty. Without shrinkage, one or two
+        clips are useless.
 
     Attributes
     ----------
@@ -59,18 +60,18 @@ class SpeakerScaler(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns at fit, the speaker's included.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where it had any.
+        Column names of X at fit, if it had any.
 
     See Also
     --------
-    uses_speaker_clips : Says whether a model has one of these at work.
+    uses_speaker_clips : Whether a model uses one of these.
     enroll_speakers : Enrols through a whole model.
 
     Notes
     -----
     With `speaker`, a row's result depends on the other rows of the same speaker in the call,
-    unless the speaker is enrolled: then it depends on the enrolled clips alone. Figures obtained
-    so must say that unlabelled clips of the tested speakers were used. Clips of one emotion only
+    unless the speaker is enrolled: then it depends only on the enrolled clips. Figures obtained
+    so must state that unlabelled clips of the tested speakers were used. Clips of one emotion only
     mislead: the scaler takes the emotion for the person.
 
     Rows without a speaker (None or NaN in its column) are scaled by the training statistics. All
@@ -140,7 +141,7 @@ class SpeakerScaler(TransformerMixin, BaseEstimator):
         ----------
         X : array-like or DataFrame of shape (n_clips, n_features)
             As at fit. Each row names its speaker. A speaker who was enrolled before is enrolled
-            anew, by these clips alone.
+            again, by these clips only.
 
         Returns
         -------
@@ -250,7 +251,7 @@ def uses_speaker_clips(estimator: Any) -> bool:
     Returns
     -------
     uses : bool
-        True where a `SpeakerScaler` with a `speaker` column is at work.
+        True if it contains a `SpeakerScaler` with a `speaker` column.
 
     Examples
     --------
@@ -266,7 +267,7 @@ def uses_speaker_clips(estimator: Any) -> bool:
 
 
 def enroll_speakers(model: Pipeline, X: Any) -> None:
-    """Give a fitted pipeline's `SpeakerScaler` clips of speakers it will be asked about.
+    """Return a fitted pipeline's `SpeakerScaler` clips of speakers it will be asked about.
 
     Parameters
     ----------
@@ -305,7 +306,7 @@ def _scale(
 
 
 def _rows_by_speaker(speakers: NDArray[Any]) -> list[tuple[Hashable, NDArray[np.intp]]]:
-    """Give each speaker's rows; rows without a speaker are nobody's."""
+    """Return each speaker's rows; rows without a speaker are nobody's."""
     codes, names = pd.factorize(speakers)
     return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
 
@@ -318,7 +319,7 @@ def _position(speaker: str | int, X: Any) -> int:
             found = f"columns {names[:5]}" if names else "an array, which has no names"
             raise ValueError(
                 f"SpeakerScaler expected a table with a column {speaker!r}, found {found}. Pass "
-                "that column on beside the numbers, or give its position."
+                "that column on next to the numbers, or give its position."
             )
         return names.index(speaker)
     if not -X.shape[1] <= speaker < X.shape[1]:

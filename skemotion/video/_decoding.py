@@ -291,9 +291,9 @@ class Orientation(NamedTuple):
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Orientation:
-        """Read what a camera wrote that was held sideways, or takes mirror images."""
-        # A frame whose side data was looked at stays in memory until the collector of cycles comes
-        # by. Its rotation tells of every matrix but that of a picture stored upside down.
+        """Read the orientation that a camera stored when held sideways or mirroring."""
+        # A frame whose side data was read stays in memory until the garbage collector runs. The
+        # rotation shows every matrix except that of a picture stored upside down.
         data: Any = frame.side_data.get("DISPLAYMATRIX") if frame.rotation else None
         if data is None:
             return cls(False, False, False)

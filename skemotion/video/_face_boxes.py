@@ -64,7 +64,7 @@ def check_model_file(detector: Detector) -> None:
 
 
 def detector_identity(detector: Detector) -> tuple[str, ...]:
-    """Give what tells a detector from another: scikit-image's version, or the network's file."""
+    """Return the identity of a detector: scikit-image's version, or the network's file."""
     if detector != "cascade":
         return identity(detector)
     try:
@@ -114,7 +114,7 @@ def _cascade_boxes(pictures: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     for picture in pictures:
         small, ratio = _shown(picture, _CASCADE_SIDE)
         # No overlap reaches 2, so that every window is given by itself. The detector's own
-        # merging is greedy, and tells nothing of how many windows stand behind a box.
+        # merging is greedy, and does not say how many windows support a box.
         windows = cascade.detect_multi_scale(
             small,
             scale_factor=1.1,

@@ -18,11 +18,11 @@ from ._face_track import crop_face, track_face
 
 
 class FaceCrop(ClipTransformer):
-    """Find the face in each clip, follow it, and crop every frame to it.
+    """Find the face in each clip, track it, and crop every frame to it.
 
-    The crops of a clip have one size about one face whose box moves smoothly, so that what moves
-    in them is the face and not the box. Clips of different sizes come out in one. A clip's crops
-    depend on nothing but the clip.
+    The crops of a clip have one size, and the box of the face moves smoothly, so the motion in the
+    crops is that of the face. Clips of different sizes get crops of the same size. A clip's crops
+    depend only on the clip.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class FaceCrop(ClipTransformer):
     margin : float, default=0.2
         Added to the face's box on every side, as a share of its side.
     on_missing : {"whole", "raise"}, default="whole"
-        What to do with a clip in which no face is found: bring its whole frames to `size`, or
-        raise an error.
+        What to do about a clip in which no face is found: resize whole frames to `size`, or raise
+        an error.
     detector : {"cascade"} or path-like, default="cascade"
         scikit-image's cascade of local binary patterns, which comes with it, or the path of a
         YuNet model [2]_, an ONNX file, for OpenCV's ``FaceDetectorYN``.
@@ -42,7 +42,7 @@ class FaceCrop(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit: frames per clip, or columns of a table; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips. Height and width may be others later.
 
@@ -53,13 +53,12 @@ class FaceCrop(ClipTransformer):
 
     Notes
     -----
-    About every fifth frame is shown to the detector, the cascade of [1]_ on luma. Boxes of
-    about one size and place make chains from look to look; the chain with most detections behind
-    it is the face, if it is surely seen in at least a third of the looks. Its box is as large as
-    in the median look, and its centre goes along a smoothing spline, also through frames in which
-    the face was missed.
-    The cascade finds faces that look into the camera and measure at least a fifth of the shorter
-    side of the frame. A frame with a side under 24 pixels has no face.
+    The detector, the cascade of [1]_ on luma, runs on about every fifth frame. Boxes of similar
+    size and place are linked to tracks; the track with the most detections is the face, if it is
+    detected with confidence in at least a third of these frames. Its box has the median size, and
+    its centre follows a smoothing spline, also through frames in which the face was missed.
+    The cascade finds frontal faces of at least a fifth of the shorter side of the frame. A frame
+    with a side under 24 pixels has no face.
 
     References
     ----------
@@ -161,7 +160,7 @@ class FaceCrop(ClipTransformer):
         return super()._run_array(clip, row) if clip.ndim > 1 else clip
 
     def cache_identity(self) -> tuple[str, ...]:
-        """Give what tells the detector from another one under the same name."""
+        """Return the identity of the detector."""
         return detector_identity(self.detector)
 
     def check_parameters(self) -> None:

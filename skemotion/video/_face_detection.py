@@ -66,7 +66,7 @@ def detect_faces(picture: NDArray[np.uint8], networks: FaceNetworks) -> list[Det
 
 @cache
 def anchors() -> NDArray[np.float64]:
-    """Give the places that the 896 boxes are offsets from, (896, 2), from 0 to 1."""
+    """Return the places that the 896 boxes are offsets from, (896, 2), from 0 to 1."""
     # Two on each place of a grid of 16 x 16, then six on each of a grid of 8 x 8.
     places = []
     for n_places, n_each in ((16, 2), (8, 6)):
@@ -129,7 +129,7 @@ def merge_boxes(
 
 
 def overlaps(box: NDArray[Any], boxes: NDArray[Any]) -> NDArray[np.float64]:
-    """Give the intersection over union of a box with each of some: left, top, right, bottom."""
+    """Return the intersection over union of a box with each of some: left, top, right, bottom."""
     size = np.minimum(box[2:4], boxes[:, 2:4]) - np.maximum(box[:2], boxes[:, :2])
     shared = np.prod(np.maximum(size, 0), axis=1)
     area = np.prod(box[2:4] - box[:2]) + np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)

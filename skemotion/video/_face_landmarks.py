@@ -23,72 +23,71 @@ _OUTPUTS = ("landmarks", "blendshapes", "pose", "found")
 
 
 class FaceLandmarks(ClipTransformer):
-    """Follow the largest face of each clip by its landmarks.
+    """Track the largest face of each clip by its landmarks.
 
-    Clips are opened and looked at frame by frame, so that memory stays flat however long and large
-    they are. The face is detected once, then followed by its landmarks, and detected again when it
-    is lost. Needs ai-edge-litert, the extra ``face``, and the networks of MediaPipe's face
-    landmarker [1]_: ``skemotion fetch face-landmarker`` gets them once.
+    Clips are decoded frame by frame, so memory does not grow with their length and size. The face
+    is detected once, then tracked by its landmarks, and detected again when it is lost. Needs
+    ai-edge-litert, the extra ``face``, and the networks of MediaPipe's face landmarker [1]_, which
+    ``skemotion fetch face-landmarker`` downloads once.
 
     Parameters
     ----------
     output : {"landmarks", "blendshapes", "pose", "found"} or tuple of these, default="landmarks"
-        What is given of every frame:
+        Values of every frame:
 
         - "landmarks": the points, as (n_frames, n_points, 2 or 3), in pixels;
-        - "blendshapes": how far each of 51 movements of the face is carried out, from 0 to 1,
-          such as ``mouthSmileLeft`` (the person's left) or ``jawOpen``;
+        - "blendshapes": strengths of 51 movements of the face, from 0 to 1, such as
+          ``mouthSmileLeft`` (the person's left) or ``jawOpen``;
         - "pose": yaw (the nose to the picture's right), pitch (the nose up) and roll (the crown to
           the picture's left) of the head, in degrees;
         - "found": 1, or 0 where the face was lost and all values are interpolated.
 
-        Several give one trajectory with the values of each side by side, landmarks flattened, all
-        from one run of the networks.
+        Several outputs are joined into one trajectory, with landmarks flattened, from one run of
+        the networks.
     points : {"ibug68", "mesh478"}, default="ibug68"
         The 68 points of iBUG's scheme, x and y, as OpenFace and dlib give them; or the whole mesh
         of 478 points, x, y and depth (smaller towards the camera).
     fps : float, default=30.0
-        Frames per second to look at, at most. Clips of more are thinned out evenly; nothing is
-        interpolated. None looks at all. Frames in memory, which have no rate, are all looked at.
+        Maximum number of frames per second. Of clips with more, frames are dropped evenly; nothing
+        is interpolated. None uses all frames, as do arrays in memory, which have no rate.
     on_missing : {"raise", "nan"}, default="raise"
-        What to do with a clip in which no face is found: raise an error, or give a single frame
-        of NaN.
+        What to do about a clip in which no face is found: raise an error, or return one frame of
+        NaN.
     model_path : str, default=None
-        MediaPipe's ``face_landmarker.task``; None for where
-        `skemotion.datasets.fetch_face_landmarker` puts it. Only the path is kept with the
-        estimator, never the networks.
+        MediaPipe's ``face_landmarker.task``; None for the place where
+        `skemotion.datasets.fetch_face_landmarker` stores it. The estimator keeps only the path,
+        never the networks.
 
     Attributes
     ----------
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
     See Also
     --------
-    face_landmarks : The same for one clip, with all there is to know.
+    face_landmarks : The same for one clip, with all outputs.
     FaceCrop : Pictures of the face.
-    skemotion.limits : How large a clip may be, and whether addresses elsewhere are opened.
+    skemotion.limits : How large a clip may be, and whether remote addresses are opened.
 
     Notes
     -----
-    A result begins with the first frame in which the face is found and ends with the last, so that
-    a black or empty beginning says nothing. In between, values of frames in which it was lost are
-    interpolated linearly. Of several faces the one is taken that fills most of the clip: the area
-    around its landmarks, added up over frames. Up to three faces are followed at once, and the
-    detector looks for more once a second. Points are not smoothed.
+    A result begins with the first frame in which the face is found and ends with the last, so a
+    black or empty beginning is left out. In between, values of frames in which it was lost are
+    interpolated linearly. Of several faces, the one with the largest area around its landmarks,
+    summed over frames, is returned. Up to three faces are tracked at once, and the detector looks
+    for more once a second. Points are not smoothed.
 
-    What is around the networks (anchors, suppression, regions) was written from the description
-    of [1]_; each frame for itself agrees with the ``mediapipe`` package's image mode, as
-    ``benchmarks/bench_landmarks.py`` prints.
+    The code around the networks (anchors, suppression, regions) follows the description of [1]_;
+    single frames agree with the image mode of the ``mediapipe`` package, as
+    ``benchmarks/bench_landmarks.py`` shows.
 
-    Frames are cut out at their full size: 1,920 x 1,080 pixels take no longer than 360 x 270.
+    Faces are cut out of frames in full size: 1,920 x 1,080 pixels take no longer than 360 x 270.
 
-    A row of a table is one pixel through time. There is no face in one pixel, and its result are
-    zeros.
+    A row of a table of numbers is one pixel over time, which has no face: its result is zeros.
 
     References
     ----------
@@ -138,7 +137,7 @@ class FaceLandmarks(ClipTransformer):
         self.model_path = model_path
 
     def transform_clip(self, clip: Any) -> NDArray[Any]:
-        """Follow the face of one clip.
+        """Track the face of one clip.
 
         Parameters
         ----------
@@ -154,9 +153,9 @@ class FaceLandmarks(ClipTransformer):
         Raises
         ------
         FileNotFoundError, ImportError
-            If the networks or ai-edge-litert are missing; the message has the command that helps.
+            If the networks or ai-edge-litert are missing; the message gives the command to run.
         MediaError
-            If the clip is missing, damaged, without a picture or beyond `skemotion.limits`; if
+            If the clip is missing, damaged, without a picture or exceeds `skemotion.limits`; if
             there is no face in it and `on_missing` is "raise".
         """
         if is_sound(clip):
@@ -232,11 +231,11 @@ class FaceLandmarks(ClipTransformer):
         return [f"{name}_frame{t:03d}" for t in range(self.clip_shape_[0]) for name in names]
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Give what tells the networks' file from others, and the version of what runs them."""
+        """Return the identity of the networks' file, and the version of ai-edge-litert."""
         return (*file_stamp(model_file(self.model_path)), litert_version())
 
     def check_parameters(self) -> None:
-        """Refuse outputs that are unknown, none, or given twice."""
+        """Refuse unknown and duplicate outputs, and an empty list."""
         outputs = self._outputs()
         if not outputs or len(set(outputs)) < len(outputs) or not set(outputs) <= set(_OUTPUTS):
             raise ValueError(f"output must be one or several of {_OUTPUTS}, got {self.output!r}.")

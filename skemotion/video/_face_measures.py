@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..base import FLOATS, ClipTransformer
 from ._face_shape import MEAN_FACE, N_POINTS, POSE_NAMES, RIGID, align, head_pose, mirror, smooth
 
-# Hyphens within a name: behind an underscore, later stages say what they made of it.
+# Hyphens within a name: after an underscore, later stages append what they computed.
 _NAMES = (
     "lid-opening",
     "lid-opening-difference",
@@ -54,44 +54,44 @@ _OFFSET = 0.02
 class FaceMeasures(ClipTransformer):
     """Turn 68 facial landmarks into trajectories of distances and angles.
 
-    Each frame's face is brought upright and to one size by the points that hardly move, so that
-    where the head is and how large it appears makes no difference. What brows, lids, nose, mouth
-    and jaw do is then measured in 33 numbers. A clip's measures depend on nothing but the clip.
+    Each frame's face is rotated upright and scaled to one size by the points that hardly move, so
+    position and size of the head make no difference. Brows, lids, nose, mouth and jaw are then
+    described by 33 measures. A clip's measures depend only on the clip.
 
     Parameters
     ----------
     pose : bool, default=False
         Whether eight numbers of the head's pose follow the measures.
     mirror : bool, default=False
-        Whether the face is measured in the mirror: a training clip more, or a second opinion. The
-        measures are the same but for rounding; roll, shift to the side and yaw change their sign.
+        Whether the mirror image of the face is measured, as a further training clip. The measures
+        are the same up to rounding; roll, sideways shift and yaw change their sign.
 
     Attributes
     ----------
     n_features_in_ : int
-        Second axis of X at fit; the number of columns where X was columns of landmarks.
+        Second axis of X at fit; the number of columns if X was columns of landmarks.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array of numbers; empty for columns of landmarks.
+        Shape of a clip at fit, if X was an array of numbers; empty for columns of landmarks.
 
     See Also
     --------
     face_measures : The same for one clip.
     LandmarkLoader : Gives landmarks from files.
-    skemotion.decomposition.TrajectoryStatistics : Makes a row of numbers of the trajectories.
+    skemotion.decomposition.TrajectoryStatistics : Summarises trajectories in a row of numbers.
 
     Notes
     -----
     Landmarks are smoothed over time, by the median of 3 frames and a Savitzky-Golay filter
     [1]_ of order 2 over 5 frames. The similarity transform is the least-squares one of nine points
     (the nose's bridge and base, the corners of the eyes) to a mean face with the outer corners of
-    the eyes 1 apart [2]_. Measures are natural logarithms of lengths + 0.02 in that unit, as
-    what opens to twice its length changes as much in a small face as in a large one. But for the
-    slope of the brows, in radians, both sides added up, which is positive where their inner ends
-    stand higher than their middles. ``-difference`` is the size of that between the two sides. In
-    a table of numbers, a row is the first coordinates (x and y of the first point, then of the
-    next) of a mean face.
+    the eyes 1 apart [2]_. Measures are natural logarithms of lengths + 0.02 in that unit, so a
+    doubled length counts the same in a small face as in a large one. The exception is the slope of
+    the brows in radians, summed over both sides and positive if their inner ends are higher than
+    their middles. ``-difference`` is the absolute difference between the two sides. In a table of
+    numbers, a row holds the first coordinates (x and y of the first point, then of the next) of a
+    mean face.
 
     References
     ----------
@@ -140,7 +140,7 @@ class FaceMeasures(ClipTransformer):
         Raises
         ------
         ValueError
-            If there are other than 68 points, or all points of a frame coincide.
+            If the number of points is not 68, or all points of a frame coincide.
         """
         if clip.ndim != 2:
             return face_measures(clip, pose=self.pose, mirrored=self.mirror)
@@ -176,7 +176,7 @@ class FaceMeasures(ClipTransformer):
         self._n_blendshapes = max(cell.shape[1] - 2 * N_POINTS, 0) if cell.ndim == 2 else 0
 
     def lift_row(self, row: NDArray[Any]) -> NDArray[Any]:
-        """Turn a row of numbers into one frame: what it lacks of a face is a mean face's."""
+        """Turn a row of numbers into one frame; missing coordinates are those of a mean face."""
         face = MEAN_FACE.ravel().astype(row.dtype)
         n_values = min(len(row), len(face))
         face[:n_values] = row[:n_values]
@@ -190,7 +190,7 @@ _SMALLEST_BLENDSHAPE = 0.01
 def face_measures(
     landmarks: ArrayLike, *, pose: bool = False, mirrored: bool = False
 ) -> NDArray[Any]:
-    """Give the distances and angles in one clip's face.
+    """Return the distances and angles in one clip's face.
 
     Parameters
     ----------

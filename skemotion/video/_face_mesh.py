@@ -45,5 +45,5 @@ def find_points(
 
 
 def find_blendshapes(points: NDArray[np.float32], networks: FaceNetworks) -> NDArray[np.float32]:
-    """Give the 51 blendshapes of the points of a face, from 0 to 1."""
+    """Return the 51 blendshapes of the points of a face, from 0 to 1."""
     return networks.blendshapes(np.ascontiguousarray(points[BLENDSHAPE_POINTS, :2]))[1:]

@@ -35,17 +35,17 @@ class FaceNetworks:
         self._detector, self._mesh, self._blendshapes = (_Network(member) for member in members)
 
     def find(self, picture: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give boxes, (896, 16), and logits, (896,), of a picture of 128 x 128 from -1 to 1."""
+        """Return boxes, (896, 16), and logits, (896,), of a picture of 128 x 128 from -1 to 1."""
         boxes, logits = self._detector.run(picture)
         return boxes.reshape(-1, 16), logits.ravel()
 
     def points(self, crop: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """Give points, (478, 3), and the logit of a face's presence in a crop of 256 x 256."""
+        """Return points, (478, 3), and the logit of a face's presence in a crop of 256 x 256."""
         points, logit = self._mesh.run(crop)[:2]
         return points.reshape(-1, 3), float(logit.item())
 
     def blendshapes(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the 52 coefficients of 146 points, (146, 2), in pixels of the picture."""
+        """Return the 52 coefficients of 146 points, (146, 2), in pixels of the picture."""
         (values,) = self._blendshapes.run(points)
         return values
 
@@ -118,7 +118,7 @@ def face_networks(path: str) -> Iterator[FaceNetworks]:
 
 
 def face_geometry(path: str) -> bytes:
-    """Give the file's description of a face at rest."""
+    """Return the file's description of a face at rest."""
     return _bundle(path).geometry
 
 
@@ -175,7 +175,7 @@ def _read(stamp: Stamp) -> _Bundle:
 
 
 def litert_version() -> str:
-    """Give the version of what runs networks."""
+    """Return the version of what runs networks."""
     _litert()
     return version("ai-edge-litert")
 

@@ -32,7 +32,7 @@ class Region(NamedTuple):
 
 
 def matrix(region: Region) -> NDArray[np.float64]:
-    """Give what takes places in the region, from 0 to 1, to pixels of the picture, (2, 3)."""
+    """Return what takes places in the region, from 0 to 1, to pixels of the picture, (2, 3)."""
     cos, sin = np.cos(region.angle), np.sin(region.angle)
     linear = np.array(
         [
@@ -83,7 +83,7 @@ def to_picture(places: NDArray[Any], region: Region) -> NDArray[np.float64]:
 
 
 def region_of_points(points: NDArray[Any]) -> Region:
-    """Give the region of a face whose points are known, its eyes level.
+    """Return the region of a face whose points are known, its eyes level.
 
     Parameters
     ----------

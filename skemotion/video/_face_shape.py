@@ -71,7 +71,7 @@ def smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mirror(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the points of the mirror image: x flipped, left and right exchanged."""
+    """Return the points of the mirror image: x flipped, left and right exchanged."""
     return points[:, MIRRORED] * (-1, 1)
 
 

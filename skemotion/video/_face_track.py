@@ -171,7 +171,7 @@ def smooth_path(
     Returns
     -------
     path : ndarray of shape (n_frames, 2)
-        Before the first and behind the last frame with a centre, the path stands still.
+        Before the first and after the last frame with a centre, the path does not move.
     """
     centres = median_filter(centres, size=(5, 1), mode="nearest")
     frames = np.arange(n_frames).clip(at[0], at[-1])

@@ -20,19 +20,19 @@ class FrameHOG(ClipTransformer):
 
     A frame is cut into cells, and in each the directions of the gradients, opposite ones being
     the same, are counted into a histogram, weighted by the gradient's magnitude. Blocks of
-    neighbouring cells, which overlap, are normalised together. A frame's descriptor depends on
-    nothing but the frame. Needs scikit-image, the extra ``image``.
+    neighbouring cells, which overlap, are normalised together. A frame's descriptor depends only
+    on the frame. Needs scikit-image, the extra ``image``.
 
     Parameters
     ----------
     n_bins : int, default=9
         Bins of each histogram, over [0, 180) degrees.
     cell_size : tuple of 2 int, default=(8, 8)
-        Rows and columns of a cell, in pixels. Every complete cell is described; what is left over
-        at the far ends is not. A side shorter than its cell makes one cell.
+        Rows and columns of a cell, in pixels. Only complete cells are described; the remainder at
+        the far ends is ignored. A side shorter than a cell is one cell.
     block_size : tuple of 2 int, default=(2, 2)
-        Rows and columns of a block, in cells. A block starts at every cell that leaves room for
-        it; a side of fewer cells makes one block.
+        Rows and columns of a block, in cells. Blocks overlap and are moved cell by cell; a side of
+        fewer cells is one block.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class FrameHOG(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -149,7 +149,7 @@ class FrameHOG(ClipTransformer):
         return row[np.newaxis, np.newaxis]
 
     def cache_identity(self) -> str:
-        """Give scikit-image's version."""
+        """Return scikit-image's version."""
         return str(_scikit_image().__version__)
 
     def check_parameters(self) -> None:

@@ -1,4 +1,4 @@
-"""The frame size that clips of a corpus are brought to."""
+"""A common frame size for the clips of a corpus."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ._decoding import decode_clip, shrink_clip
 
 
 def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
-    """Give the size of the first clip that can be read, shrunk.
+    """Return the size of the first clip that can be read, shrunk.
 
-    As the `size` of a `VideoLoader`, it brings clips of any size to one, so that a model takes
-    clips of other cameras, too.
+    As the `size` of a `VideoLoader`, it gives all clips the same size, so a model also takes clips
+    from other cameras.
 
     Parameters
     ----------
     clips : column of clips
-        As a `VideoLoader` takes it; empty cells are passed over.
+        As for a `VideoLoader`; empty cells are skipped.
     scale : float, default=1/3
         Share of the clip's own height and width.
 

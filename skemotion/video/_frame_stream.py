@@ -127,7 +127,7 @@ def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
 
 
 def nearest(times: NDArray[np.float64], fps: float, length: float) -> NDArray[np.intp]:
-    """Give which of some frames are nearest, by their times, to 0, 1 / fps and so on."""
+    """Return the frames, by their times, nearest to 0, 1 / fps and so on up to a length."""
     wanted = np.arange(max(np.ceil(length * fps - 1e-6), 1)) / fps
     # Of two that are equally near, the earlier, whatever the rounding.
     return np.searchsorted((times[1:] + times[:-1]) / 2, wanted - 1e-6)

@@ -22,7 +22,7 @@ class RestingFace(NamedTuple):
 
 
 def head_pose(points: NDArray[Any], rest: RestingFace) -> NDArray[np.float32]:
-    """Give the angles by which a face at rest is turned to lie best on the landmarks.
+    """Return the angles by which a face at rest is turned to lie best on the landmarks.
 
     Parameters
     ----------

@@ -24,13 +24,13 @@ class HOG3D(ClipTransformer):
 
     A clip is cut into cells of frames x rows x columns. In each cell, the azimuth and the
     polar angle of every voxel's gradient are counted into histograms, weighted by the
-    gradient's magnitude. A clip's descriptor depends on nothing but the clip.
+    gradient's magnitude. A clip's descriptor depends only on the clip.
 
     Parameters
     ----------
     cell_size : tuple of 3 int, default=(5, 5, 6)
-        Frames, rows and columns of a cell. Every complete cell is described; what is left over
-        at the far ends is not. An axis shorter than its cell makes one cell.
+        Frames, rows and columns of a cell. Only complete cells are described; the remainder at the
+        far ends is ignored. An axis shorter than a cell is one cell.
     n_bins : int, default=9
         Bins of each histogram; azimuth over [-pi, pi], polar angle over [0, pi].
     smoothing : bool or float, default=False
@@ -44,9 +44,9 @@ class HOG3D(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit: frames per clip, or columns of a table; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array; empty for a column of clips.
+        Shape of a clip at fit, if X was an array; empty for a column of clips.
 
     See Also
     --------
@@ -55,8 +55,8 @@ class HOG3D(ClipTransformer):
 
     Notes
     -----
-    The descriptor follows [1]_ in its two angles and its magnitude weights, with cells and bins
-    in the manner of [2]_. Each histogram is divided by its L2 norm + 1e-6.
+    The descriptor follows [1]_ in its two angles and magnitude weights, with cells and bins as in
+    [2]_. Each histogram is divided by its L2 norm + 1e-6.
 
     References
     ----------
@@ -128,7 +128,7 @@ class HOG3D(ClipTransformer):
         _check_cell_size(self.cell_size)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Note the frames' number, height and width, which say how many cells there are."""
+        """Store the number, height and width of the frames, which determine the cells."""
         self.frames_shape_ = cells[0].shape[:3]
 
 
@@ -221,7 +221,7 @@ def _smooth(frames: NDArray[Any], sigma: float) -> NDArray[Any]:
 
 
 def _edge_directions(edges: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
-    """Give the inner bin edges as unit vectors, shape (n_bins - 1, 2): cosine, sine."""
+    """Return the inner bin edges as unit vectors, shape (n_bins - 1, 2): cosine, sine."""
     directions = np.stack([np.cos(edges[1:-1]), np.sin(edges[1:-1])], axis=1)
     # Pixels being whole numbers, gradients often lie right on an edge at a multiple of 45 degrees.
     # Without the rounding, cos(pi / 2) = 6e-17 and the like would put them on a side by chance.

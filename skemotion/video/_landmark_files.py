@@ -27,20 +27,20 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     source : str, path-like or bytes
         A path, an address in fsspec's notation (``zip://Actor_01/x.csv::/data/Landmarks.zip``) or
         the bytes of a file. It has a header and a row per frame, with columns ``x_0``, ...,
-        ``y_0``, ... in pixels, as OpenFace [1]_ writes them. Where there are more, ``frame``
-        numbers the rows, ``success`` is 0 in frames without a face, and ``face_id`` tells several
-        faces apart, of which the one in most frames is taken. Other columns are not read.
+        ``y_0``, ... in pixels, as OpenFace [1]_ writes them. Optional columns are ``frame``,
+        the number of the frame; ``success``, 0 in frames without a face; and ``face_id``, the
+        number of the face, of which the one in most frames is used. Other columns are ignored.
 
     Returns
     -------
     landmarks : ndarray of float64, shape (n_frames, n_points, 2)
-        x, then y. Frames without a face, and those between two rows of which the numbers skip
-        some, are interpolated from their neighbours; at the ends they repeat the nearest.
+        x, then y. Frames without a face, and frames missing between two rows, are interpolated
+        from their neighbours; at the ends they repeat the nearest.
 
     Raises
     ------
     MediaError
-        If the file is missing, damaged, beyond `skemotion.limits` or has no such columns, or if
+        If the file is missing, damaged, exceeds `skemotion.limits` or has no such columns, or if
         there is no face in any frame.
 
     References
@@ -108,7 +108,7 @@ def _is_needed(column: str) -> bool:
 
 
 def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Give the points, of shape (n_rows, n_points, 2)."""
+    """Return the points, of shape (n_rows, n_points, 2)."""
     numbers: dict[str, set[int]] = {"x": set(), "y": set()}
     for column in table.columns:
         if match := _COORDINATE.fullmatch(column):
@@ -127,7 +127,7 @@ def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def _frame_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    """Give each row's place in the clip, counted from the first row."""
+    """Return each row's place in the clip, counted from the first row."""
     if "frame" not in table:
         return np.arange(len(table))
     numbers = table["frame"].to_numpy()
@@ -145,7 +145,7 @@ def _frame_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
 def _interpolate(
     points: NDArray[np.float64], numbers: NDArray[np.int64], seen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Give points in every frame from the first row's to the last's."""
+    """Return points in every frame from the first row's to the last's."""
     n_frames = int(numbers[-1]) + 1
     if len(points) == n_frames:
         return points

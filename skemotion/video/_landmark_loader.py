@@ -21,14 +21,14 @@ class LandmarkLoader(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
-        Shape of a clip at fit, where X was an array; empty for a column of clips.
+        Shape of a clip at fit, if X was an array; empty for a column of clips.
 
     See Also
     --------
     read_landmarks : The same for one clip, with the details.
-    FaceMeasures : What to make of 68 landmarks.
+    FaceMeasures : Measures of 68 landmarks.
     skemotion.datasets.load_ravdess : Gives a column of such files.
 
     Examples
@@ -60,7 +60,7 @@ class LandmarkLoader(ClipTransformer):
         Raises
         ------
         MediaError
-            If the file is missing, damaged, without landmarks or beyond `skemotion.limits`.
+            If the file is missing, damaged, without landmarks or exceeds `skemotion.limits`.
         """
         if isinstance(clip, np.ndarray):
             expected = "landmarks of shape (n_frames, n_points, 2 or 3)"

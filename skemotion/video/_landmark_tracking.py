@@ -24,7 +24,7 @@ _LOOK_AGAIN = 1.0
 _MOST_FACES = 3
 _LEAST_SIDE = 0.5  # of a face that is followed, as a share of the largest one's
 # A detected face's points come out shifted by 2 % of the distance of the eyes against those of a
-# followed one, by 0.8 % if its region is taken anew from them, and by 0.4 % the third time.
+# followed one, by 0.8 % if its region is computed again from them, and by 0.4 % the third time.
 _TIMES_TO_SETTLE = 3
 # Two regions are of one face if their boxes overlap by this much; a face that was lost is found
 # again if the new box overlaps the last one by anything, and is not half or twice as large.

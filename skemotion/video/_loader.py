@@ -23,37 +23,37 @@ class VideoLoader(ClipTransformer):
 
     Every frame is shrunk by area averaging; then the frames are interpolated linearly in time
     at ``linspace(0, N - 1, n_frames)``, N being the clip's own number of frames. A clip's
-    frames depend on nothing but the clip.
+    frames depend only on the clip.
 
     Parameters
     ----------
     n_frames : int, default=50
         Frames per clip in the result.
     scale : float, default=1/3
-        Height and width in the result, as a share of the clip's own, rounded down. Ignored where
+        Height and width in the result, as a share of the clip's own, rounded down. Ignored if
         `size` is given.
     size : tuple of 2 int, default=None
-        Height and width in the result. Needed where clips come in different sizes.
+        Height and width in the result. Needed if clips differ in size.
     color : {"gray", "rgb"}, default="gray"
-        Luma alone, or red, green and blue.
+        Luma, or red, green and blue.
     stride : int, default=None
-        Keep every `stride`-th frame as it is, from the first on, in place of `n_frames`. Clips in
-        files then come as a column of arrays, each as long as its clip is.
+        Keep every `stride`-th frame unchanged, from the first on, instead of `n_frames`. The
+        result for clips in files is then a column of arrays, which may differ in length.
     fps : float, default=None
-        Keep `fps` frames per second of a clip, whatever its own rate, constant or not: those that
-        are nearest to 0, ``1 / fps``, ``2 / fps`` seconds and so on, in place of `n_frames`. Clips
-        come as a column of arrays. Arrays in memory have no times and are refused.
+        Keep `fps` frames per second for any rate of the clip, constant or not: those nearest to 0,
+        ``1 / fps``, ``2 / fps`` seconds and so on, instead of `n_frames`. The result is a column
+        of arrays. Arrays in memory have no times and are refused.
     trim_dark : bool, default=False
         Leave out frames at both ends of a clip whose mean luma is below half the median over the
-        frames, as where it begins black. With `n_frames`, files are then decoded twice. Rows of a
-        table, which are single pixels, stay as they are.
+        frames, for example a black beginning. With `n_frames`, files are then decoded twice. Rows
+        of a table, which are single pixels, are not changed.
 
     Attributes
     ----------
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -61,19 +61,18 @@ class VideoLoader(ClipTransformer):
     --------
     HOG3D : Describes what this stage returns.
     skemotion.audio.AudioLoader : The same for sound.
-    skemotion.limits : How large a clip may be, and whether addresses elsewhere are opened.
+    skemotion.limits : How large a clip may be, and whether remote addresses are opened.
 
     Notes
     -----
-    Pictures are turned upright where a camera wrote how it was held; pixels that are not square
-    are left as they are stored. `n_frames` and `stride` count frames, also where their rate varies.
-    Of several video streams the first that is marked as default is taken, or else the first; cover
-    pictures are none.
+    Rotation metadata of cameras is applied; pixels that are not square are left as they are.
+    `n_frames` and `stride` count frames, even if their rate varies. Of several video streams, the
+    first marked as default is used, or else the first; cover pictures are ignored.
 
     A segment is ``clip.mp4#t=10,12.5``, with times in seconds after the first frame (W3C Media
-    Fragments): it has the frames that are shown from 10 s on, before 12.5 s, and only what is near
-    is decoded where the container allows it. Times outside the clip are refused, but for an end
-    up to half a second after the clip's.
+    Fragments): it has the frames shown from 10 s until before 12.5 s, and only what is near is
+    decoded if the container allows it. Times outside the clip are refused, except an end up to
+    half a second after the clip's.
 
     Examples
     --------
@@ -131,12 +130,12 @@ class VideoLoader(ClipTransformer):
         Returns
         -------
         frames : ndarray of shape (n_frames, height, width[, channel])
-            uint8, but for floats, which stay floats.
+            uint8; floats stay floats.
 
         Raises
         ------
         MediaError
-            If the clip is missing, damaged, without a picture or beyond `skemotion.limits`.
+            If the clip is missing, damaged, without a picture or exceeds `skemotion.limits`.
         """
         asked = self.n_frames, self.scale, self.size, self.color, self.stride
         if not isinstance(clip, np.ndarray):
@@ -204,7 +203,7 @@ class VideoLoader(ClipTransformer):
             yield ClipWindow(start, end, content)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
-        """Name the one column of clips; of a table's pixel, its frames."""
+        """Name the one column of clips; for a table of pixels, its frames."""
         if not self.clip_shape_:
             return ["video"]
         frames = range(self.n_frames)

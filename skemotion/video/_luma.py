@@ -25,7 +25,7 @@ def luma(frames: NDArray[Any]) -> NDArray[Any]:
         return frames
     if frames.ndim != 4 or frames.shape[3] not in (1, 3):
         raise ValueError(
-            "Expected frames of shape (n_frames, height, width), with 1 or 3 channels behind or "
+            "Expected frames of shape (n_frames, height, width), with 1 or 3 channels after or "
             f"none, got an array of shape {frames.shape}."
         )
     if frames.shape[3] == 1:

@@ -23,16 +23,15 @@ class ONNXBackbone(ClipTransformer):
     """Describe frames, or the faces cropped from them, by a pre-trained network.
 
     Every frame goes through an image network in an ONNX file, such as VGG-16, VGG-Face or one of
-    your own, on the CPU; what comes out is pooled over the clip. A clip's description depends on
-    nothing but the clip and the network. Needs onnxruntime, the extra ``onnx``.
+    your own, on the CPU; its output is pooled over the clip. A clip's description depends only
+    on the clip and the network. Needs onnxruntime, the extra ``onnx``.
 
     Parameters
     ----------
     model : str
-        Path of the ONNX file. Only the path is kept with the estimator, never the network.
+        Path of the ONNX file. The estimator keeps only the path, never the network.
     input_size : tuple of 2 int, default=None
-        Height and width to which frames are brought, whatever their shape; None for those that
-        the network declares.
+        Height and width to which frames are resized; None for those that the network declares.
     color : {"rgb", "bgr", "gray"}, default="rgb"
         The channels that the network takes, in their order. Grey frames are repeated for the
         first two, and colour ones turned into luma for the last.
@@ -42,7 +41,7 @@ class ONNXBackbone(ClipTransformer):
     output : str, default=None
         Name of the network's output to take; None for the first.
     pooling : {"mean", "max"} or None, default="mean"
-        What is made of the values of a clip's frames; None leaves every frame's.
+        How the values of a clip's frames are combined; None keeps those of every frame.
     batch_size : int, default=8
         Frames that go through the network at once, which bounds the memory.
 
@@ -53,7 +52,7 @@ class ONNXBackbone(ClipTransformer):
     n_features_in_ : int
         Second axis of X at fit; 1 for a column of clips.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of X at fit, where X was numbers and had any.
+        Column names of X at fit, if X was numbers and had any.
     clip_shape_ : tuple of int
         Shape of a clip at fit; empty for a column of clips.
 
@@ -64,13 +63,13 @@ class ONNXBackbone(ClipTransformer):
 
     Notes
     -----
-    Frames are resized by area averaging, without keeping their proportions. Which axis of the
-    network's input holds the channels is told by its declared shape. Feature maps, an output of
-    four axes, are averaged over height and width, as global average pooling does, where the
-    channels stand on the same axis as in the input.
+    Frames are resized by area averaging, not keeping their aspect ratio. The declared shape of the
+    network's input says which axis holds the channels. Feature maps, an output of four axes, are
+    averaged over height and width (global average pooling), with the channels on the same axis as
+    in the input.
 
-    A network is opened once per process, and again when its file changes. It runs in the thread
-    that calls it: `ClipPipeline` with its `n_jobs` spreads clips over cores.
+    A network is opened once per process, and again when its file changes. It runs in the calling
+    thread: the `n_jobs` of `ClipPipeline` distribute clips over cores.
 
     Examples
     --------
@@ -166,11 +165,11 @@ class ONNXBackbone(ClipTransformer):
         return names
 
     def cache_identity(self) -> tuple[Any, ...]:
-        """Give what tells the network's files from others, and onnxruntime's version."""
+        """Return the identity of the network's files, and onnxruntime's version."""
         return (*network_files(self.model), onnxruntime().__version__)
 
     def remember_clip(self, cells: list[NDArray[Any]]) -> None:
-        """Try the network on a black picture, to learn how many values it gives.
+        """Run the network on a black picture, to learn its number of values.
 
         Raises
         ------

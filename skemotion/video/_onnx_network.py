@@ -58,7 +58,7 @@ def open_network(path: str) -> Network:
     shape = [n if isinstance(n, int) else None for n in inputs[0].shape]
     channels_last = _is_channels_last(path, inputs[0])
     n_pictures, height, width, n_channels = shape if channels_last else [shape[i] for i in _NHWC]
-    assert n_channels is not None  # by which the layout was told
+    assert n_channels is not None  # which determined the layout
     return Network(
         path,
         session,
@@ -150,7 +150,7 @@ def _is_channels_last(path: str, declared: Any) -> bool:
     first, last = declared.shape[1] in (1, 3), declared.shape[3] in (1, 3)
     if first == last:
         raise ValueError(
-            f"{path}: cannot tell which axis of the input {declared.name!r}, of shape "
+            f"{path}: cannot determine which axis of the input {declared.name!r}, of shape "
             f"{declared.shape}, holds the channels: of the second (NCHW) and the last (NHWC), one "
             "must be fixed to 1 or 3. Fix the shape: python -m "
             f"onnxruntime.tools.make_dynamic_shape_fixed --input_name {declared.name} "

@@ -357,7 +357,8 @@ def test_refuses_spectrograms_of_other_bands(tmp_path):
     for shape in (["n", "t", "m"], ["n", N_MELS, N_MELS], ["n", 1, "t", 80]):
         node = helper.make_node("Relu", ["x"], ["y"])
         path = save(tmp_path / "mel.onnx", [("x", FLOAT, shape)], [node], [("y", FLOAT, None)])
-        with pytest.raises(ValueError, match=r"mel\.onnx: cannot tell.*24 mel bands.*Set n_mels"):
+        message = r"mel\.onnx: cannot determine.*24 mel bands.*Set n_mels"
+        with pytest.raises(ValueError, match=message):
             ONNXAudioBackbone(path, "mel", n_mels=N_MELS).fit([clip(2000)])
 
 

@@ -99,9 +99,9 @@ def test_a_rate_for_all():
 @pytest.mark.parametrize(
     ("clip", "found"),
     [
-        ((22050, np.zeros((50, 20))), r"found \(50, 20\), of which the axes cannot be told apart"),
-        ((22050, np.zeros((5, 5))), r"found \(5, 5\), of which the axes cannot be told apart"),
-        ((22050, np.zeros((90, 2, 2))), r"found \(90, 2, 2\), of which the axes"),
+        ((22050, np.zeros((50, 20))), r"found \(50, 20\), whose axes cannot be distinguished"),
+        ((22050, np.zeros((5, 5))), r"found \(5, 5\), whose axes cannot be distinguished"),
+        ((22050, np.zeros((90, 2, 2))), r"found \(90, 2, 2\), whose axes"),
         ((22050, np.zeros(50, dtype=np.int64)), "found int64, whose scale is unknown"),
         ((22050, np.zeros(0)), "without a sample"),
         ((22050, np.array([0, np.inf])), "found 1 of 2 that are NaN, infinite"),

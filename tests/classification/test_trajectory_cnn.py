@@ -124,8 +124,8 @@ def test_a_class_that_one_actor_alone_has_is_trained_on(voices):
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (np.zeros(48), r"at least two groups \(actors\).*found one.*validation_fraction=None"),
-        (np.tile([0, 1], 24), r"a class is left without clips.*validation_fraction=None"),
+        (np.zeros(48), r"at least two groups \(speakers\).*found one.*validation_fraction=None"),
+        (np.tile([0, 1], 24), r"a class is left without training clips.*validation_fraction=None"),
         (np.arange(47), "inconsistent numbers of samples"),
     ],
 )

@@ -119,8 +119,8 @@ def test_train_says_where_and_keeps_what_it_was_trained_on(models, corpus, run, 
     assert status == 0
     assert out == ["Training on 8 clips", f"Saved {path}"]
     assert errors == [
-        "skemotion: warning: 8 clips in all, fewer than 20: what this model says of other clips "
-        "means little. Add clips.",
+        "skemotion: warning: 8 clips in all, fewer than 20: predictions of this model for "
+        "other clips mean little. Add clips.",
         "skemotion: warning: 4 of happy, 4 of sad, fewer than 5 clips of an emotion: too few to "
         "learn it from. Add clips.",
     ]

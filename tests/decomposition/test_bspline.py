@@ -151,7 +151,7 @@ def test_names():
         (np.zeros((0, 2)), r"shape \(0, 2\) and type float64 in row 1"),
         (np.zeros((9, 2, 2)), r"shape \(9, 2, 2\) and type float64 in row 1"),
         ("a.wav", "'a.wav' in row 1"),
-        (np.zeros((9, 3)), r"row 0 into \(14, 2\), the one in row 1 into \(14, 3\)"),
+        (np.zeros((9, 3)), r"\(14, 2\) in row 0, \(14, 3\) in row 1"),
     ],
 )
 def test_says_which_row_is_wrong(bad, message):

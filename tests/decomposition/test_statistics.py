@@ -146,7 +146,7 @@ def test_runs_in_a_clip_pipeline(tmp_path):
         (np.zeros((0, 2)), r"shape \(0, 2\) and type float64 in row 1"),
         (np.zeros((9, 2, 2)), r"shape \(9, 2, 2\) and type float64 in row 1"),
         ("a.wav", "'a.wav' in row 1"),
-        (np.zeros((9, 3)), r"row 0 into \(12,\), the one in row 1 into \(18,\)"),
+        (np.zeros((9, 3)), r"\(12,\) in row 0, \(18,\) in row 1"),
     ],
 )
 def test_says_which_row_is_wrong(bad, message):

@@ -144,7 +144,7 @@ def test_a_clips_core_depends_on_no_other_clip(monkeypatch):
     np.testing.assert_array_equal(tucker.transform(clips[::-1]), cores[::-1])
     # Blocks of two clips, and of one that is larger than a block.
     for size in (2 * 8 * 8 * 9, 1):
-        monkeypatch.setattr("skemotion.decomposition._tucker._BLOCK_BYTES", size)
+        monkeypatch.setattr("skemotion.decomposition._tucker_numerics._BLOCK_BYTES", size)
         blockwise = PartialTucker((3, 4)).fit(clips)
         np.testing.assert_allclose(blockwise.transform(clips), cores, atol=1e-10)
 
@@ -183,7 +183,7 @@ def test_clips_with_some_nan_and_none_that_is_there_are_refused():
         PartialTucker(1).fit(clips)
     with pytest.raises(ValueError, match="row 2 is NaN in part"):
         PartialTucker(1).fit(np.ones((4, 3, 3))).transform(clips)
-    with pytest.raises(ValueError, match="needs one clip at least"):
+    with pytest.raises(ValueError, match="needs at least one clip"):
         PartialTucker(1).fit(np.full((4, 3, 3), np.nan))
 
 

@@ -342,7 +342,8 @@ def test_archives_inside_something_else(tmp_path):
         "zip://a.wav",
     ):
         for allow_urls in (False, True):
-            with limits(allow_urls=allow_urls), pytest.raises(MediaError, match="the one archive"):
+            message = "one member and its archive"
+            with limits(allow_urls=allow_urls), pytest.raises(MediaError, match=message):
                 hear(source)
 
 

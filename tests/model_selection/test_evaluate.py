@@ -335,7 +335,7 @@ def test_what_cannot_work_is_refused_before_the_work():
             refused(X, y, groups, protocol=wrong)
     with pytest.raises(ValueError, match="protocol must be one of"):
         refused(X, y, groups, protocol=())
-    with pytest.raises(ValueError, match="'speaker-independent' needs groups: give each clip's"):
+    with pytest.raises(ValueError, match="'speaker-independent' needs groups: pass each clip's"):
         refused(X, y)
     for short in ((X, y[:-1], groups), (X, y, groups[:-1]), (X[:-1], y, groups)):
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -681,7 +681,7 @@ def test_other_versions_are_told(saved):
     assert "scipy unknown (here " in message
     assert "numpy" not in message
     assert "python" not in message
-    assert "Train it anew, or install these versions" in message
+    assert "Train it again, or install these versions" in message
     assert here["python"] == "3.0"
 
 

@@ -96,7 +96,7 @@ def test_trajectories_and_tables_of_variants():
 
 def test_whole_numbers_have_no_nan(tmp_path):
     load = ClipPipeline([("load", VideoLoader())], on_error="nan")
-    with pytest.raises(ValueError, match=r"NaN, which uint8 has not. End the ClipPipeline"):
+    with pytest.raises(ValueError, match=r"NaN, which uint8 does not have. End the ClipPipeline"):
         load.fit_transform([*clips(2), tmp_path / "gone.mp4"])
 
 

@@ -169,7 +169,13 @@ def test_find_clips(tmp_path):
         "file,start,end,speaker\nsub/b.mp4,1,2,ann\ngone.wav,,,ben\n"
     )
     (tmp_path / "marks.csv").write_text("frame, timestamp, x_0, y_0\n")
-    sources = [tmp_path, tmp_path / "table.csv", "me.mp4#t=1,2", tmp_path / "marks.csv"]
+    sources = [
+        tmp_path,
+        tmp_path / "table.csv",
+        "me.mp4#t=1,2",
+        tmp_path / "marks.csv",
+        "zip://a/1.csv::m.zip",
+    ]
     found = find_clips(sources).fillna("-")
     assert list(found) == ["video", "audio", "landmarks", "speaker"]
     folder = str(tmp_path)
@@ -180,6 +186,7 @@ def test_find_clips(tmp_path):
         ["-", "/gone.wav", "-", "ben"],
         ["me.mp4#t=1,2", "me.mp4#t=1,2", "-", "-"],
         ["-", "-", "/marks.csv", "-"],
+        ["-", "-", "zip://a/1.csv::m.zip", "-"],
     ]
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with files of sound or video"):

@@ -160,7 +160,7 @@ def test_real_clips(shared_data):
 
 def test_clips_of_different_sizes_are_refused_by_name(tmp_path, moving):
     wide = np.zeros((3, 60, 120), dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"in row 1 into \(50, 20, 40\).*size=\(height, width\)"):
+    with pytest.raises(ValueError, match=r"\(50, 20, 40\) in row 1.*size=\(height, width\)"):
         VideoLoader().transform([moving, wide])
     assert VideoLoader(size=(20, 40)).transform([moving, wide]).shape == (2, 50, 20, 40)
 

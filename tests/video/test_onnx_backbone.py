@@ -388,7 +388,7 @@ def test_refuses_files_that_are_no_network(tmp_path, network):
             ONNXBackbone(str(path)).transform(frames)
     split = save_network(tmp_path / "split.onnx", location="split.data")
     (tmp_path / "split.data").rename(tmp_path / "moved.data")
-    with pytest.raises(FileNotFoundError, match=r"split\.onnx: .*in 'split\.data'.*beside it"):
+    with pytest.raises(FileNotFoundError, match=r"split\.onnx: .*in 'split\.data'.*next to it"):
         ONNXBackbone(split).transform(frames)
 
 

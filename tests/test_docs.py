@@ -1,0 +1,67 @@
+"""The Python blocks of README.md and docs, run in the order of each page.
+
+A block after ``<!-- skip: reason -->`` is not run: it needs what is not here.
+"""
+
+import re
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from skemotion.datasets import make_ravdess
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+# The default recipe's picture needs networks, which are downloaded once.
+FACES, NO_FACES = "make_emotion_pipeline(memory=", 'make_emotion_pipeline("audio", memory='
+BLOCK = re.compile(r"(?:<!-- (skip: \S.*?) -->\n+)?```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page):
+    """Give the line and the code of each block that can be run."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [
+        (text.count("\n", 0, match.start(2)), match[2])
+        for match in BLOCK.finditer(text)
+        if match[1] is None
+    ]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A small corpus, and clips under the names that the pages use."""
+    folder = tmp_path_factory.mktemp("docs")
+    corpus = make_ravdess(
+        folder / "RAVDESS", n_actors=6, emotions=["happy", "sad"], intensities=["normal"],
+        n_statements=1, n_repetitions=2, duration=0.5, frame_size=(192, 256),
+    )  # fmt: skip
+    video, sound = sorted(corpus.rglob("*.mp4")), sorted(corpus.rglob("*.wav"))
+    for name, clip in zip(["me.mp4", "one.mp4", "another.avi", "ann.mp4"], video, strict=False):
+        shutil.copy(clip, folder / name)
+    names = [f"{speaker}_{take}.wav" for speaker in ("ann", "ben", "eve") for take in (1, 2, 3, 4)]
+    for name, clip in zip(names, sound[::2], strict=False):
+        shutil.copy(clip, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+def test_the_code_of_a_page_runs(page, files, monkeypatch):
+    monkeypatch.chdir(files)
+    module = ModuleType(f"page_{Path(page).stem}")  # where functions on the page say they are from
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few clips, which readers have more of
+        for line, code in blocks(page):
+            code = code.replace(FACES, NO_FACES)
+            exec(compile("\n" * line + code, str(ROOT / page), "exec"), vars(module))
+
+
+def test_every_mark_belongs_to_a_block():
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        marked = [match[1] for match in BLOCK.finditer(text) if match[1]]
+        assert text.count("<!-- skip") == len(marked), page
