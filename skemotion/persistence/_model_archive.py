@@ -37,7 +37,8 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
         raise refusal(path, found, GIVE_A_MODEL)
     try:
         archive = ZipFile(file)
-    except BadZipFile:
+    # What zipfile raises on altered bytes; names that do not decode are a ValueError.
+    except (BadZipFile, NotImplementedError, ValueError):
         raise refusal(path, "a damaged archive, or the beginning of one", _GET_IT_AGAIN) from None
     with archive:
         names = archive.namelist()
