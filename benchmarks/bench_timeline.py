@@ -141,7 +141,8 @@ def compare_rates(model_path: str, clips: Sequence[str], recording: Path) -> Non
         full = timeline if full is None else full
         parts = []
         for start, end in pairwise(starts):
-            inside = (timeline["start"] > start - 0.5) & (timeline["end"] < end + 0.5)
+            middle = (timeline["start"] + timeline["end"]) / 2
+            inside = (middle >= start) & (middle < end)
             parts.append(timeline[inside].iloc[:, 4:].mean().idxmax())
         same = sum(a == b for a, b in zip(parts, alone, strict=True))
         emotions = list(full.columns[4:])

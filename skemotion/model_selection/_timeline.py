@@ -18,10 +18,11 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..base import object_array
+from ..base import model_parts, object_array
 from ..classification import product_of_experts
 from ..io import claimed_seconds
 from ..pipeline import UnusableClipWarning
+from ..preprocessing import SpeakerScaler
 from ._prepared_clips import PreparedClips, with_prepared_clips
 from ._timeline_windows import Recording, TimelineRow
 
@@ -104,6 +105,8 @@ def predict_timeline(
     ------
     TypeError
         If the model has no `predict_proba`.
+    ValueError
+        If the speaker is not enrolled.
     MediaError
         If the recording is missing, cannot be used by any branch, or is beyond `skemotion.limits`:
         half an hour, unless ``limits(max_seconds=...)`` and ``max_frames`` say otherwise.
@@ -155,6 +158,12 @@ def predict_timeline(
         )
     if smooth is not None and smooth % 2 == 0:
         raise ValueError(f"smooth must be an odd number of windows, got {smooth}.")
+    if speaker is not None and not _is_enrolled(model, speaker):
+        raise ValueError(
+            f"The model does not know the speaker {speaker!r}, and windows are too few at a time "
+            "to say anything of a speaker. Enroll clips of this speaker first, or leave out the "
+            "speaker."
+        )
     clip = os.fspath(clip)
     model, loaders = with_prepared_clips(model)
     recording = Recording(
@@ -165,6 +174,11 @@ def predict_timeline(
     while batch := list(islice(rows, _BATCH)):
         answers.add(batch)
     return answers.table(smooth or 1)
+
+
+def _is_enrolled(model: Any, speaker: str) -> bool:
+    scalers = [part for part in model_parts(model) if isinstance(part, SpeakerScaler)]
+    return any(speaker in getattr(scaler, "enrolled_", {}) for scaler in scalers)
 
 
 class _Answers:

@@ -275,6 +275,9 @@ def test_speakers(tmp_path):
     model = make_emotion_pipeline("audio", speaker="speaker").fit(X, EMOTIONS * 4)
     sound = np.concatenate([voice(emotion) for emotion in EMOTIONS])
     (tmp_path / "a.wav").write_bytes(encode_wav(sound, RATE))
+    with pytest.raises(ValueError, match="does not know the speaker 'a'"):
+        predict_timeline(model, tmp_path / "a.wav", speaker="a")
+    model.enroll(X)
     for speaker in (None, "a"):
         timeline = predict_timeline(model, tmp_path / "a.wav", 2.5, 2.5, speaker=speaker)
         assert timeline["label"].tolist() == np.repeat(EMOTIONS, 2).tolist()
