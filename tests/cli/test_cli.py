@@ -424,7 +424,7 @@ def test_runs_as_a_module(tmp_path):
 
 
 # Two clips of an emotion are hardly enough.
-@pytest.mark.filterwarnings("ignore:Only one sample available for estimating the covariance")
+@pytest.mark.filterwarnings("ignore:Only one sample available")
 def test_demo(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
         datasets,
