@@ -434,14 +434,14 @@ def test_demo(run, tmp_path, monkeypatch):
         ),
     )
     folder = tmp_path / "demo"
-    status, out, errors = run("demo", "--out", folder, "--actors", "2", "--jobs", "1")
+    status, out, errors = run("demo", "--out", folder, "--actors", "3", "--jobs", "1")
     assert status == 0
     assert all("warning" in line for line in errors)
     text = "\n".join(out)
-    assert "synthetic corpus of 2 actors" in text
+    assert "synthetic corpus of 3 actors" in text
     assert "say nothing about people" in text
-    assert "speaker-dependent: 8 clips" in text
-    assert "speaker-independent: 8 clips" in text
+    assert "speaker-dependent: 12 clips" in text
+    assert "speaker-independent: 12 clips" in text
     for recipe in ("reference", "functionals"):
         for name in ("speaker-dependent", "speaker-independent"):
             assert is_picture(folder / recipe / f"confusion-{name}.png")
