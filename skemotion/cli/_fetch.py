@@ -18,6 +18,8 @@ def add(commands: Commands) -> None:
                          help="0.2 GB of sound (default), 12 GB of video, or both")  # fmt: skip
     ravdess.add_argument("--actors", type=int, nargs="+", metavar="N",
                          help="whose video, 1 to 24 (default: all)")  # fmt: skip
+    ravdess.add_argument("--landmarks", action="store_true",
+                         help="the published facial landmarks as well")  # fmt: skip
     ravdess.add_argument("--out", type=Path, metavar="FOLDER",
                          help="folder for data sets (default: $SKEMOTION_DATA, else "
                          "~/skemotion_data)")  # fmt: skip
@@ -34,7 +36,12 @@ def add(commands: Commands) -> None:
 def _run_ravdess(options: argparse.Namespace) -> int:
     from ..datasets import fetch_ravdess
 
-    corpus = fetch_ravdess(options.modality, actors=options.actors, data_home=options.out)
+    corpus = fetch_ravdess(
+        options.modality,
+        actors=options.actors,
+        landmarks=options.landmarks,
+        data_home=options.out,
+    )
     n_actors = len(set(corpus.groups.tolist()))
     print(f"{len(corpus.data)} recordings of {n_actors} actors")
     return 0

@@ -595,12 +595,13 @@ def test_the_functionals_recipe(corpus, run, tmp_path):
 
 
 def test_fetch(run, monkeypatch, corpus, tmp_path):
-    def fetch_ravdess(modality, *, actors, data_home):
-        assert (modality, actors, data_home) == ("video", [1, 2], tmp_path)
+    def fetch_ravdess(modality, *, actors, landmarks, data_home):
+        assert (modality, actors, landmarks, data_home) == ("video", [1, 2], True, tmp_path)
         return datasets.load_corpus(corpus)
 
     monkeypatch.setattr(datasets, "fetch_ravdess", fetch_ravdess)
-    words = ("fetch", "ravdess", "--modality", "video", "--actors", "1", "2", "--out", tmp_path)
+    words = ("fetch", "ravdess", "--modality", "video", "--actors", "1", "2", "--landmarks")
+    words = (*words, "--out", tmp_path)
     assert run(*words) == (0, ["8 recordings of 2 actors"], [])
     path = tmp_path / "face_landmarker.task"
     monkeypatch.setattr(datasets, "fetch_face_landmarker", lambda folder: path, raising=False)

@@ -10,10 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from helpers import sine_wav
 
 from skemotion import MediaError
-from skemotion.io import clip_name, identity, open_stream
+from skemotion.io import _media, clip_name, identity, open_stream
 
 
 def count(source, kind="audio"):
@@ -240,3 +241,21 @@ def test_identity_of_nothing(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MediaError, match=r": expected a media file, found .*Check the path\."):
         identity(name)
+
+
+def test_a_first_look_at_a_sound_file_is_short(tmp_path, monkeypatch):
+    """FFmpeg's own look at plain samples reads megabytes of them, which took most of the time."""
+    path = tmp_path / "long.wav"
+    samples = np.zeros(2_000_000, dtype=np.int16)
+    soundfile.write(path, samples, 48000)
+    n_read = []
+
+    class Counting(io.BytesIO):
+        def read(self, size=-1):
+            content = super().read(size)
+            n_read.append(len(content))
+            return content
+
+    monkeypatch.setattr(_media, "_input", lambda source, name: Counting(path.read_bytes()))
+    with open_stream(path, "audio"):
+        assert sum(n_read) < 200_000
