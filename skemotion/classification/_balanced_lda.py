@@ -61,8 +61,8 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from skemotion.classification import BalancedLDA
-    >>> X = np.array([[-1.0], [-1.2], [-0.8], [-1.1], [1.0]])
-    >>> model = BalancedLDA().fit(X, ["calm", "calm", "calm", "calm", "angry"])
+    >>> X = np.array([[-1.0], [-1.2], [-0.8], [-1.1], [1.0], [1.2]])
+    >>> model = BalancedLDA().fit(X, ["calm", "calm", "calm", "calm", "angry", "angry"])
     >>> model.priors_
     array([0.5, 0.5])
     """

@@ -172,6 +172,8 @@ def test_real_clips_give_an_emotion_or_a_reason(models, run, modality, shared_da
     lacking["both"] = lacking["video"] | lacking["audio"]
     expected = [clip.name for clip in clips if clip.name in lacking[modality]]
     status, out, errors = run("predict", models / f"{modality}.skops", *clips)
+    # Of clips much longer than those that it was trained on, it warns as well.
+    errors = [line for line in errors if not line.startswith("skemotion: warning: ")]
     assert status == 1
     assert len(out) == len(clips) - len(expected)
     assert len(errors) == len(expected)
@@ -648,7 +650,7 @@ def test_a_timeline_is_refused_before_the_work(models, corpus, run, tmp_path):
     clip = next(corpus.glob("Actor_01/01-*.mp4"))
     words = ("timeline", models / "audio.skops", clip)
     assert assert_fails(run(*words, "-o", tmp_path / "t.doc"), "t.doc", ".TextGrid") == []
-    assert assert_fails(run(*words, clip, "-o", tmp_path / "t.csv"), "beside each") == []
+    assert assert_fails(run(*words, clip, "-o", tmp_path / "t.csv"), "next to each") == []
     assert assert_fails(run(*words, "-o", tmp_path / "no" / "t.csv"), "no such folder") == []
     assert assert_fails(run(*words, "--smooth", "2"), "odd number") == []
     with pytest.raises(SystemExit):

@@ -191,7 +191,7 @@ def test_errors_name_clip_and_step(tmp_path, n_jobs):
 def test_clips_that_come_out_in_different_shapes_are_named():
     clips = [*videos(2), np.zeros((5, 30, 48), dtype=np.uint8)]
     with pytest.raises(
-        ValueError, match=r"clip 0 \(<array .*\) as \(2, 6, 6, 9, 2\), clip 2 .* as \(2, 6, 8, 9, 2"
+        ValueError, match=r"\(2, 6, 6, 9, 2\) for clip 0 \(<array .*\(2, 6, 8, 9, 2\) for clip 2"
     ):
         see().transform(clips)
     # Fitted, the stage says it first.

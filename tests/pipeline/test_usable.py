@@ -1,5 +1,8 @@
 """Clips that cannot be used are found and left out, whatever the shape of the model."""
 
+import sys
+
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +16,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skemotion import MediaError
 from skemotion.base import ClipTransformer
 from skemotion.pipeline import ClipPipeline, find_unusable, fit_usable, usable_rows
+
+# Workers cannot import this module where pytest alone knows it.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 N_CLIPS = 8
 

@@ -27,7 +27,7 @@ def test_frames_of_a_file(shared_data, monkeypatch):
 
 def test_frames_without_times(shared_data, monkeypatch):
     class Timeless:
-        time = None
+        time = pts = None
         width = height = 8
         rotation = 0
 
@@ -37,6 +37,8 @@ def test_frames_without_times(shared_data, monkeypatch):
     path = shared_data / "java-sed" / "05-01-02_01.mp4"
 
     class Container:
+        format = type("Format", (), {"name": "h264"})
+
         def decode(self, stream):
             return [Timeless()] * 4
 
