@@ -133,7 +133,7 @@ def test_reference_settings_fit_and_give_shares(corpus):
     shares = model.predict_proba(X)
     assert list(model.classes_) == ["happy", "sad"]
     np.testing.assert_allclose(shares.sum(axis=1), 1)
-    # 3 x 8 x 8 x 9 x 1 and 10 x 150, beside each other.
+    # 3 x 8 x 8 x 9 x 1 and 10 x 150, next to each other.
     assert model[:-1].transform(X).shape == (8, 1728 + 1500)
 
 
