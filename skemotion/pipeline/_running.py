@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
@@ -36,6 +38,7 @@ class Job(NamedTuple):
     cache: ClipCache | None
     n_threads: int
     limits: Limits
+    folder: str  # that relative paths start from
 
     @classmethod
     def of(cls, steps: list[Step], cache: ClipCache | None, n_workers: int) -> Job:
@@ -43,7 +46,7 @@ class Job(NamedTuple):
         # The same for all clips: computed once.
         identities = [step_identity(step) for _, step in steps] if cache is not None else []
         n_threads = max(1, joblib.cpu_count() // n_workers)
-        return cls(steps, identities, cache, n_threads, limits_in_force())
+        return cls(steps, identities, cache, n_threads, limits_in_force(), _here())
 
     def run(self, batch: Any, name: str, row: int) -> Any:
         """Send a batch of one clip through the steps after the last cached result.
@@ -62,6 +65,7 @@ class Job(NamedTuple):
         result : ndarray or Failure
             Of one row. With a cache, the result of each step is kept.
         """
+        self._come_along()
         with enforced(self.limits), rows_from(row):  # a worker does not know its caller's
             try:
                 keys = self._keys(batch)
@@ -82,6 +86,7 @@ class Job(NamedTuple):
     def each(self, batch: Any, name: str, row: int) -> list[Any]:
         """Return the result of each step for a batch of one clip, up to a failure."""
         results: list[Any] = []
+        self._come_along()
         with enforced(self.limits), rows_from(row):
             try:
                 keys = self._keys(batch)
@@ -94,6 +99,11 @@ class Job(NamedTuple):
                 if isinstance(batch, Failure):
                     break
         return results
+
+    def _come_along(self) -> None:
+        """Go to the caller's folder: workers are kept, and may have been started in another."""
+        if self.folder and _here() != self.folder and Path(self.folder).is_dir():
+            os.chdir(self.folder)
 
     def _run_step(self, position: int, batch: Any, name: str, key: str) -> Any:
         step, stage = self.steps[position]
@@ -125,6 +135,14 @@ class Job(NamedTuple):
         # A row of a column is a clip, a row of a table all its variants.
         clip = batch[0] if batch.ndim == 1 else list(batch[0])
         return self.cache.keys(clip, self.identities)
+
+
+def _here() -> str:
+    """Give the folder that relative paths start from; none if it has been removed."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""
 
 
 def _as_array(result: Any, step: str) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 import pickle
 import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -302,3 +303,17 @@ def test_progress_is_shown_when_asked_for(capsys):
     assert "2/2" in capsys.readouterr().err
     see().transform(videos(2))
     assert capsys.readouterr().err == ""
+
+
+def test_kept_workers_find_relative_paths(tmp_path, monkeypatch):
+    """They were started in another folder."""
+    clip = np.zeros((4, 60, 72), dtype=np.uint8)
+    load = ClipPipeline([("load", VideoLoader(n_frames=2))], n_jobs=2, on_error="nan")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Path(f"{name}.txt").write_text("no clip")
+        describe = ClipPipeline([("h", HOG3D())], n_jobs=2, on_error="nan")
+        assert describe.fit_transform([clip, clip]).shape[0] == 2
+        with pytest.raises(ValueError, match="damaged or foreign data"):
+            clone(load).fit([f"{name}.txt", f"{name}.txt"])
