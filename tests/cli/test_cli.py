@@ -462,7 +462,7 @@ def test_demo(run, tmp_path, monkeypatch):
 
 
 def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
-    # In a process of its own: a worker left behind in a decoder would abort it at its end.
+    # In a process of its own: a worker left in a decoder would abort it at its end.
     make_ravdess(
         tmp_path, n_actors=1, emotions=["sad", "happy"], modalities=["full"], duration=1.0,
         frame_size=(360, 640),

@@ -39,7 +39,7 @@ def weights(seed=0, n_channels=3):
 def save_network(
     path, side=8, *, n="n", n_channels=3, last=False, dtype=np.float32, seed=0, location=None
 ):
-    """Save a convolution's feature maps, "maps", and a dense layer behind their mean, "values"."""
+    """Save a convolution's feature maps, "maps", and a dense layer after their mean, "values"."""
     kernels, dense = (w.astype(dtype) for w in weights(seed, n_channels))
     height, width = (side, side) if np.isscalar(side) else side
     shape = [n, height, width, n_channels] if last else [n, n_channels, height, width]
