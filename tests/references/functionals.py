@@ -1,6 +1,6 @@
 """Speech functionals by NumPy, SciPy and librosa alone, whole clips at a time.
 
-What the tests compare `skemotion.audio.speech_functionals` with, and the benchmark times against it.
+The tests compare `skemotion.audio.speech_functionals` with this; so does the benchmark.
 Arrays have the shape (n_frames, n_descriptors).
 """
 
