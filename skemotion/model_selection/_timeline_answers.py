@@ -88,7 +88,7 @@ class Answers:
         return answers
 
     def _clips(self, names: list[str]) -> Any:
-        """Give the names of windows as the model takes clips."""
+        """Return the windows in the form in which the model takes clips."""
         clips = object_array(names)
         columns = getattr(self._model, "feature_names_in_", None)
         if columns is None:
