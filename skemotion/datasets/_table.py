@@ -157,7 +157,7 @@ def load_table(
 
 
 def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) -> dict[str, str]:
-    """Tell which column stands for what."""
+    """Find which column stands for what."""
     there = f"There are: {', '.join(table.columns)}."
     for parameter, column in asked.items():
         if column is not None and column not in table:
@@ -314,7 +314,7 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
 
 
 def _plain(labels: pd.Series) -> list[Any]:
-    """Give labels as numbers where all of them are, whole ones if they can be, or else as texts."""
+    """Return labels as numbers if all of them are, whole ones if possible, or else as text."""
     cells = [None if pd.isna(cell) else cell for cell in labels.tolist()]
     known = [cell for cell in cells if cell is not None]
     if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):

@@ -235,7 +235,7 @@ class _Answers:
             self._modalities.append(("+".join(sorted(used)) or "clip") if answered else "")
 
     def _clips(self, names: list[str]) -> Any:
-        """Give the names of windows as the model takes clips."""
+        """Return the windows in the form in which the model takes clips."""
         clips = object_array(names)
         columns = getattr(self._model, "feature_names_in_", None)
         if columns is None:

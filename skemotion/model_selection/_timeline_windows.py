@@ -130,7 +130,7 @@ class _Stream:
         self._reached = 0.0
 
     def next(self) -> ClipWindow | None:
-        """Give the next window; None after the end, or after damage."""
+        """Return the next window; None after the end, or after damage."""
         try:
             window = next(self._windows, None)
         except MediaError as error:
@@ -149,7 +149,7 @@ class _Stream:
     def content(
         self, window: ClipWindow | None, start: float, end: float
     ) -> NDArray[Any] | MediaError:
-        """Give what a row has of this stream, or why it has nothing."""
+        """Return what a row has of this stream, or why it has nothing."""
         if window is None or window.end - start < _LEAST_COVER * (end - start):
             return self.failure
         content: NDArray[Any] | MediaError = window.content
@@ -164,7 +164,7 @@ class _Stream:
 
 
 def _loudest(waveform: NDArray[Any], n_samples: int) -> float:
-    """Give the level of the loudest block, in dB of full scale."""
+    """Return the level of the loudest block, in dB of full scale."""
     n_blocks = len(waveform) // n_samples
     blocks = waveform[: n_blocks * n_samples].reshape(n_blocks, -1) if n_blocks else waveform[None]
     power = np.square(blocks, dtype=np.float64).mean(axis=1).max()

@@ -97,7 +97,7 @@ def file_frames(
 
 
 def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
-    """Give all frames of an array, as if there were 30 a second.
+    """Yield all frames of an array, as if there were 30 a second.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class _Faces:
             yield seconds, (index, Looked(number, seconds, is_black))
 
     def track(self, seen: list[tuple[int, Looked]]) -> LandmarkTrack | None:
-        """Give the track of the face that fills most of some frames."""
+        """Return the track of the face that fills most of some frames."""
         if not seen:
             return None
         first, last = seen[0][0], seen[-1][0]
