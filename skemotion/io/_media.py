@@ -259,7 +259,7 @@ def identity(source: Any) -> tuple[str, ...]:
                 str(status.st_ino),
                 str(status.st_ctime_ns),
             )
-        system, inner = fsspec.core.url_to_fs(path)
+        system, inner = fsspec.core.url_to_fs(path, **limits_in_force().storage_options)
         return ("remote", path, system.ukey(inner))
     except UNREADABLE as error:
         raise MediaError(
