@@ -1,13 +1,17 @@
 """Inspection: pictures of what a model does, and files that other programs open."""
 
 from ._evaluation_display import EvaluationDisplay
+from ._explain import explain
+from ._explanation import Explanation
 from ._timeline_display import TimelineDisplay
 from ._timeline_files import TIMELINE_FORMATS, timeline_spans, write_timeline
 
 __all__ = [
     "TIMELINE_FORMATS",
     "EvaluationDisplay",
+    "Explanation",
     "TimelineDisplay",
+    "explain",
     "timeline_spans",
     "write_timeline",
 ]
