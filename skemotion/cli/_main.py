@@ -27,7 +27,7 @@ exit status:
 """
 _INTERRUPTED = (
     "interrupted. A model is saved whole or not at all; what --cache or fetch has so far is used "
-    "next time."
+    "next time; predict and timeline go on with a file by --resume."
 )
 
 

@@ -100,7 +100,7 @@ def _in_folder(folder: Path) -> list[dict[str, Any]]:
 
 
 def _is_landmarks(path: Path) -> bool:
-    """Say whether a file is one of landmarks, rather than a table of clips."""
+    """Return whether a file holds landmarks rather than a table of clips."""
     member, archive, _ = str(path).partition("::")
     if archive:
         return member.lower().endswith(".csv")

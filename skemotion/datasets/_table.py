@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..io import MediaError, local_path, split_fragment
+from ..io import MediaError, decimal, local_path, split_fragment
 from ._files import SOUND
 from ._own import check_files, make_own_bunch, rows_named
 from ._table_files import read_table
@@ -157,7 +157,7 @@ def load_table(
 
 
 def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) -> dict[str, str]:
-    """Tell which column stands for what."""
+    """Find which column stands for what."""
     there = f"There are: {', '.join(table.columns)}."
     for parameter, column in asked.items():
         if column is not None and column not in table:
@@ -293,12 +293,8 @@ def _cut(
                 continue
             if split_fragment(cell)[1] is not None:
                 raise MediaError(f"{cell}: expected times once, found them in row {row} as well.")
-            times = _decimal(start or 0.0) + ("" if end is None else f",{_decimal(end)}")
+            times = decimal(start or 0.0) + ("" if end is None else f",{decimal(end)}")
             cells[row] = f"{cell}#t={times}"
-
-
-def _decimal(seconds: float) -> str:
-    return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
 
 def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> NDArray[Any] | None:
@@ -314,7 +310,7 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
 
 
 def _plain(labels: pd.Series) -> list[Any]:
-    """Give labels as numbers where all of them are, whole ones if they can be, or else as texts."""
+    """Return labels as numbers if all of them are, whole ones if possible, or else as text."""
     cells = [None if pd.isna(cell) else cell for cell in labels.tolist()]
     known = [cell for cell in cells if cell is not None]
     if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):

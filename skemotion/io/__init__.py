@@ -2,7 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
-from ._fragments import Segment, split_fragment
+from ._fragments import Segment, decimal, split_fragment, starting_at
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -28,6 +28,7 @@ __all__ = [
     "claimed_seconds",
     "clip_name",
     "cut_sound",
+    "decimal",
     "decoding_threads",
     "enforced",
     "fetch",
@@ -41,5 +42,6 @@ __all__ = [
     "open_session",
     "open_stream",
     "split_fragment",
+    "starting_at",
     "timed_frames",
 ]

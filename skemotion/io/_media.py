@@ -118,7 +118,7 @@ def _open(
 
 
 def claimed_seconds(source: Source) -> float | None:
-    """Give how long a clip, or its segment, is by the header, which may be wrong.
+    """Return the length of a clip, or of its segment, by the header, which may be wrong.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def decoding_threads(n_threads: int) -> Iterator[None]:
 
 
 def identity(source: Any) -> tuple[str, ...]:
-    """Tell a clip from any other, without reading a file.
+    """Identify a clip among all others, without reading a file.
 
     Parameters
     ----------

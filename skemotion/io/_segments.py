@@ -134,7 +134,7 @@ def _gap(stream: Any) -> Fraction:
 
 
 def _is_timed(container: Any, stream: Any) -> bool:
-    """Tell whether frames have times of their own: AVI has none, and its order may be another."""
+    """Return whether frames carry times: in AVI they do not, and may be in another order."""
     return not (container.format.name == "avi" and stream.codec_context.has_b_frames)
 
 
@@ -177,7 +177,7 @@ def _frames_before(
 def _sound_before(
     start: Fraction, whole: Source, container: Any, stream: Any
 ) -> Iterator[tuple[int, av.AudioFrame]]:
-    """Decode from some time before another one; give each frame the number of its first sample."""
+    """Decode from some time before another one; number each frame by its first sample."""
     if start <= _BEFORE_SOUND[0] or container.format.name not in _SEEKABLE_SOUND:
         yield from _count_samples(container.decode(stream), 0)
         return
@@ -226,7 +226,7 @@ def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) ->
 
 
 def _next(frames: Iterator[Any]) -> Any:
-    """Give the next frame, or None where seeking led to what cannot be decoded."""
+    """Return the next frame, or None where seeking led to what cannot be decoded."""
     try:
         return next(frames, None)
     except av.FFmpegError:
