@@ -144,7 +144,13 @@ def _open(place: str, address: str) -> IO[bytes]:
     if path is not None and "::" not in path:
         return open_file(path, address)
     check_allowed(address)
-    file: IO[bytes] = fsspec.open(place, "rb").open()
+    options = limits_in_force().storage_options
+    try:
+        file: IO[bytes] = fsspec.open(place, "rb", **options).open()
+    except UNREADABLE:
+        raise
+    except Exception as error:  # of a library of its own, such as for keys that are missing
+        raise OSError(f"{type(error).__name__}: {error}") from error
     return file
 
 

@@ -119,7 +119,7 @@ def _open(
 
 
 def claimed_seconds(source: Source) -> float | None:
-    """Give how long a clip, or its segment, is by the header, which may be wrong.
+    """Return the length of a clip, or of its segment, by the header, which may be wrong.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def decoding_threads(n_threads: int) -> Iterator[None]:
 
 
 def identity(source: Any) -> tuple[str, ...]:
-    """Tell a clip from any other, without reading a file.
+    """Identify a clip among all others, without reading a file.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def identity(source: Any) -> tuple[str, ...]:
                 str(status.st_ino),
                 str(status.st_ctime_ns),
             )
-        system, inner = fsspec.core.url_to_fs(path)
+        system, inner = fsspec.core.url_to_fs(path, **limits_in_force().storage_options)
         return ("remote", path, system.ukey(inner))
     except UNREADABLE as error:
         raise MediaError(
