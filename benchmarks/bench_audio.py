@@ -111,8 +111,9 @@ def seconds(way: Callable[[str], np.ndarray], path: str) -> float:
 def check_agreement(path: str) -> tuple[float, float, float, float]:
     """Give the largest differences of waveforms, variants, features and splines.
 
-    Each from equal input. Waveforms and variants as shares of the clip's peak, from librosa in double precision: its phases in single
-    precision are off by up to 0.1 radians. Features as shares of each feature's largest value.
+    Each from equal input. Waveforms and variants as shares of the clip's peak, variants from
+    librosa in double precision: its phases in single precision are off by up to 0.1 radians.
+    Features as shares of each feature's largest value.
     """
     (y,), (loaded, _) = AudioLoader().transform([path]), librosa.load(path, sr=RATE)
     of_waveforms = np.abs(y - loaded).max() / np.abs(y).max()
@@ -182,7 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> Outcome:
 
     kind = f"clips of {args.data.name}" if args.data else "synthetic clips"
     print(
-        f"\n{len(clips)} {kind}, {length:.1f} s on average; loaded, 8 variants, 34 features, splines"
+        f"\n{len(clips)} {kind}, {length:.1f} s on average; "
+        "loaded, 8 variants, 34 features, splines"
     )
     for name, label in (("plain", "librosa call by call"), ("ours", "skemotion")):
         print(f"  {label:22s}{times[name] * 1000:8.1f} ms per clip, one core; "
