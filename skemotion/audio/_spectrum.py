@@ -188,7 +188,7 @@ def stretch(
     return np.asarray(total[inside] / weight[inside])
 
 
-def _transform(frames: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+def _transform(frames: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Return packed spectra block by block, each with the frames it is of; the next overwrites it.
 
     Transformed in double precision, whatever the waveform: in single precision, the rounding
