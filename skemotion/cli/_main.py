@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -26,7 +27,7 @@ exit status:
 """
 _INTERRUPTED = (
     "interrupted. A model is saved whole or not at all; what --cache or fetch has so far is used "
-    "next time."
+    "next time; predict and timeline go on with a file by --resume."
 )
 
 
@@ -47,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         Exit status.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.command = shlex.join(["skemotion", *words])
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
