@@ -26,7 +26,7 @@ TOPICS = {
     "false headers, zip bombs, addresses, playlists": "tests/io/test_limits.py",
     "steps that fail or kill their worker": "tests/pipeline/test_errors.py",
     "a corpus with damaged clips, trained on": "tests/cli/test_cli.py -k damaged_clips",
-    "killed runs; truncated, foreign, forged and stale cache entries": "tests/pipeline/test_cache.py",
+    "killed runs; truncated, forged and stale cache entries": "tests/pipeline/test_cache.py",
     "model files: damaged, foreign": "tests/persistence/test_model_file.py",
     "model files made to crash or exhaust": "tests/persistence/test_hostile_models.py",
     "the same seed with other processes, workers, orders, caches": "tests/test_reproducible.py",

@@ -47,7 +47,8 @@ def work(pipe: Connection, kinds: list[str], folder: str) -> None:
     """Try what comes through the pipe, up to a None."""
     global _watched
     warnings.simplefilter("ignore")
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    for stream in (1, 2):  # what decoders print, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     trials = {kind: import_module(KINDS[kind]) for kind in kinds}
     for trial in trials.values():
         trial.prepare()
