@@ -14,6 +14,7 @@ from ._media import (
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
 from ._segments import check_inside, cut_sound, timed_frames
+from ._sound_files import read_sound
 
 __all__ = [
     "UNREADABLE",
@@ -42,6 +43,7 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "read_sound",
     "split_fragment",
     "starting_at",
     "timed_frames",
