@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import os
+import re
 import stat
 import time
 import uuid
@@ -70,7 +71,8 @@ class ClipCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        if "://" in os.fspath(folder):
+        # A Path has made one slash of two.
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(folder)):
             raise ValueError(
                 f"{os.fspath(folder)}: expected a folder on this machine for a cache, got an "
                 "address. Mount it, and give the path."

@@ -638,11 +638,16 @@ def test_text_survives(folder):
     assert_same(cache.get("a" * 32), text)
 
 
-def test_another_machine_is_no_folder():
+def test_another_machine_is_no_folder(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"memory://cache: expected a folder on this machine"):
         ClipCache("memory://cache")
     with pytest.raises(ValueError, match=r"s3://bucket/cache: expected a folder"):
         times("s3://bucket/cache").fit(np.ones((2, 3)))
+    # pathlib makes one slash of two.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"memory:/cache: expected a folder"):
+        times(Path("memory://cache")).fit_transform(np.ones((2, 3)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_prune_takes_the_oldest_first(folder):
