@@ -200,9 +200,11 @@ def clip_table(
 def _short_answer(model: Any, recording: Recording, speaker: str | None, silent: bool) -> Answer:
     table = clip_table(model, [recording.path], speaker, [silent])
     explanation = _explained(model, table)
+    used: set[str] | None
     if explanation is not None and explanation.probabilities is not None:
         # From the same description: the clip is opened once.
-        used, shares = set(explanation.modalities.index), explanation.probabilities.to_numpy()
+        used = {str(name) for name in explanation.modalities.index}
+        shares = explanation.probabilities.to_numpy()
     else:
         used, shares = _verdict(model, table)
     return Answer(
