@@ -3,6 +3,7 @@
 from ._evaluation_display import EvaluationDisplay
 from ._explain import explain
 from ._explanation import Explanation
+from ._explanation_display import ExplanationDisplay
 from ._timeline_display import TimelineDisplay
 from ._timeline_files import TIMELINE_FORMATS, timeline_spans, write_timeline
 
@@ -10,6 +11,7 @@ __all__ = [
     "TIMELINE_FORMATS",
     "EvaluationDisplay",
     "Explanation",
+    "ExplanationDisplay",
     "TimelineDisplay",
     "explain",
     "timeline_spans",

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base import is_missing, object_array
 from ..io import clip_name
+from ._explained_frames import find_frames
 from ._explanation import Explanation
 from ._occlusion import Description, OccludedClip
 from ._regions import Regions, find_regions
@@ -158,7 +159,12 @@ def explain(
         ),
         ends[:-1],
     )
-    described = list(zip(occluded.descriptions, found, effects, strict=True))
+    tables = [_details(*one) for one in zip(occluded.descriptions, found, effects, strict=True)]
+    names = [one.modality for one in occluded.descriptions]
+    shown = {
+        name: find_frames(*one)
+        for name, *one in zip(names, occluded.descriptions, found, typical, tables, strict=True)
+    }
     average, answer = answers[0][:1], answers[0][1:2]
     return Explanation(
         clip=_name(X),
@@ -169,8 +175,13 @@ def explain(
         average_score=float(_evidence(average, position, is_probability=is_probability)[0]),
         probabilities=pd.Series(answer[0], classes) if is_probability else None,
         average_probabilities=pd.Series(average[0], classes) if is_probability else None,
-        details=pd.concat([_details(*one) for one in described], ignore_index=True),
-        maps={one.modality: _grid(own, part) for one, own, part in described if own.shape},
+        details=pd.concat(tables, ignore_index=True),
+        maps={
+            name: _grid(own, part)
+            for name, own, part in zip(names, found, effects, strict=True)
+            if own.shape
+        },
+        frames={name: frames for name, frames in shown.items() if frames},
     )
 
 
@@ -262,7 +273,10 @@ def _details(
         {
             "modality": description.modality,
             "part": [region.part for region in regions.regions],
-            "measure": [region.measure for region in regions.regions],
+            "measure": [
+                region.measure + (f", time {region.place[0] + 1}" if len(region.place) == 1 else "")
+                for region in regions.regions
+            ],
             "effect": effects,
         }
     )

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._explained_frames import ExplainedFrame
+
 
 class Explanation:
     """Which parts of picture and sound made a model's answer; see `explain`.
@@ -44,6 +46,11 @@ class Explanation:
         By modality, where a description has places: of a picture, an array of effects of shape
         (times, rows, columns); of curves, a DataFrame with a row for each curve and a column for
         each stretch of time, named by its beginning (0 to 1).
+    frames : dict
+        By modality, the pictures that count: a list of tuples of the time (0 to 1), the image
+        (ndarray of uint8, or None for landmarks from a file) and 68 landmarks (or None). For a
+        map, the picture in the middle of each of its times; for a face, the one in which the
+        measures that speak for the target are farthest from the average clip's.
 
     Notes
     -----
@@ -57,13 +64,14 @@ class Explanation:
         clip: str,
         target: Any,
         label: Any,
-        unit: str,
+        details: pd.DataFrame,
         score: float,
         average_score: float,
-        probabilities: pd.Series | None,
-        average_probabilities: pd.Series | None,
-        details: pd.DataFrame,
-        maps: dict[str, NDArray[np.float64] | pd.DataFrame],
+        unit: str = "log-odds",
+        probabilities: pd.Series | None = None,
+        average_probabilities: pd.Series | None = None,
+        maps: dict[str, NDArray[np.float64] | pd.DataFrame] | None = None,
+        frames: dict[str, list[ExplainedFrame]] | None = None,
     ) -> None:
         self.clip = clip
         self.target = target
@@ -77,7 +85,8 @@ class Explanation:
         sums = details.groupby(["modality", "part"], sort=False)["effect"].sum()
         self.parts = _by_size(sums.reset_index())
         self.modalities = details.groupby("modality", sort=False)["effect"].sum()
-        self.maps = maps
+        self.maps = maps or {}
+        self.frames = frames or {}
 
     @property
     def shares(self) -> pd.Series:

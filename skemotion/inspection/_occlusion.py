@@ -31,6 +31,8 @@ class Description(NamedTuple):
     ----------
     modality : str
         Name of the branch.
+    clip : object
+        What the pipeline was given.
     result : ndarray
         In the shape of the last step's result.
     typical : ndarray of shape (n_values,) or None
@@ -41,6 +43,7 @@ class Description(NamedTuple):
     """
 
     modality: str
+    clip: Any
     result: NDArray[Any]
     typical: NDArray[Any] | None
     names: list[str]
@@ -104,6 +107,7 @@ class OccludedClip:
                 self.descriptions.append(
                     Description(
                         one.modality,
+                        results[0],
                         np.asarray(results[-1]),
                         one.typical,
                         own_names,
