@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ._explained_frames import ExplainedFrame
+from ._explanation_files import signed
 from ._shades import AGAINST, FOR
 
 # Points of iBUG's 68 that outline each part, line by line, and the point by which its name is set.
@@ -71,13 +72,14 @@ def draw_face(figure: Any, frame: ExplainedFrame, effects: pd.Series) -> list[An
             middles = np.array([points[corners].mean(axis=0) for corners in _CHEEKS])
             circles = {"facecolors": "none", "edgecolors": color, "linewidths": width}
             ax.scatter(*middles.T, s=250, linestyles=[style], **circles)
-        labels += [(name, value, points[corner], color) for name, value in own.items()]
+        labels += [(name, value, points[corner]) for name, value in own.items()]
     labels.sort(key=lambda label: label[2][1])
     lowest = -np.inf
-    for name, value, (x, y), color in labels:
+    for name, value, (x, y) in labels:
+        color = FOR if value > 0 else AGAINST
         lowest = max(lowest + 0.085 * side, y)
         ax.annotate(
-            f"{name} {value:+.2f}",
+            f"{name} {signed(value)}",
             (x, y),
             xytext=(high[0] + 0.12 * side, lowest),
             fontsize="small",

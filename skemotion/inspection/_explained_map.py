@@ -89,9 +89,9 @@ def draw_curves(figure: Any, effects: pd.DataFrame) -> list[Any]:
     shown = ax.imshow(grid, cmap=shades(), vmin=-most, vmax=most, aspect="auto")
     order = np.argsort(grid, axis=None)
     for place in [*order[:_OUTLINED], *order[-_OUTLINED:]]:
-        row, column = np.unravel_index(place, grid.shape)
+        row, column = divmod(int(place), grid.shape[1])
         if grid[row, column]:
-            ax.add_patch(_outline(int(row), int(column), grid[row, column]))
+            ax.add_patch(_outline(row, column, float(grid[row, column])))
     n_times = grid.shape[1]
     edges = np.linspace(0, n_times, min(n_times, 4) + 1)
     ax.set_xticks(edges - 0.5, [f"{100 * edge / n_times:.0f}" for edge in edges])

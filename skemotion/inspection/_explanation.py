@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ._explained_frames import ExplainedFrame
+from ._explanation_files import explanation_page, explanation_table, signed
 
 
 class Explanation:
@@ -110,8 +110,8 @@ class Explanation:
     def __repr__(self) -> str:
         lines = [f"{self.clip}: {self.headline}"]
         lines += [
-            f"  {row.modality}: {row.part} {row.effect:+.2f}"
-            for row in self.parts.head(6).itertuples()
+            f"  {row['modality']}: {row['part']} {signed(row['effect'])}"
+            for row in self.parts.head(8).to_dict("records")
         ]
         return "\n".join(lines)
 
@@ -127,17 +127,27 @@ class Explanation:
             answer += f"; the answer is {self.label_}"
         return answer
 
+    def to_html(self) -> str:
+        """Return a page with the picture and tables, in one file without anything from elsewhere.
+
+        Returns
+        -------
+        html : str
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return explanation_page(self)
+
+    @property
+    def name(self) -> str:
+        """Name of the clip without its folder."""
+        return self.clip.replace("\\", "/").rpartition("/")[2]
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(str(row.modality))}</td><td>{escape(str(row.part))}</td>"
-            f"<td style='text-align:right'>{row.effect:+.2f}</td></tr>"
-            for row in self.parts.itertuples()
-        )
-        return (
-            f"<p><strong>{escape(self.headline)}</strong><br>{escape(self.clip)}</p><table>"
-            f"<thead><tr><th>modality</th><th>part</th><th>effect, {self.unit}</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
+        return explanation_table(self)
 
 
 def _by_size(table: pd.DataFrame) -> pd.DataFrame:

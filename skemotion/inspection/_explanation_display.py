@@ -10,6 +10,7 @@ import pandas as pd
 from ._explained_face import draw_face
 from ._explained_map import draw_cells, draw_curves
 from ._explanation import Explanation
+from ._explanation_files import signed
 from ._shades import AGAINST, FOR, HATCH
 
 # Bars of this many parts, the largest.
@@ -143,9 +144,8 @@ class ExplanationDisplay:
         explanation = self.explanation
         self.axes_: dict[str, list[Any]] = {}
         if ax is None:
-            rows = [name for name in explanation.modalities.index if self._has_picture(name)]
-            figure = figure or _new_figure(len(rows))
-            ax = self._plot_rows(figure, rows)
+            figure = figure or _new_figure(figure_size(explanation))
+            ax = self._plot_all(figure)
         table = explanation.parts.head(_MOST_BARS)
         names = [f"{row.modality}: {row.part}" for row in table.itertuples()]
         effects = table["effect"].to_numpy()
@@ -158,7 +158,7 @@ class ExplanationDisplay:
         for bar, effect in zip(self.bars_, effects, strict=True):
             bar.set_hatch("" if effect >= 0 else HATCH)
             ax.annotate(
-                f"{effect:+.2f}",
+                signed(effect),
                 (max(effect, 0), bar.get_y() + bar.get_height() / 2),
                 xytext=(3, 0),
                 textcoords="offset points",
@@ -175,13 +175,11 @@ class ExplanationDisplay:
         self.ax_, self.figure_ = ax, ax.get_figure(root=True)
         return self
 
-    def _has_picture(self, modality: str) -> bool:
-        return modality in self.explanation.maps or modality in self.explanation.frames
-
-    def _plot_rows(self, figure: Any, rows: list[str]) -> Any:
+    def _plot_all(self, figure: Any) -> Any:
         """Draw what has places, each modality in a row, and return the axes for the bars."""
         explanation = self.explanation
-        figure.suptitle(self.title or f"{explanation.clip}\n{explanation.headline}")
+        rows = _with_places(explanation)
+        figure.suptitle(self.title or f"{explanation.name}\n{explanation.headline}")
         if not rows:
             return figure.add_subplot()
         left, right = figure.subfigures(1, 2, width_ratios=[1, 1.25])
@@ -198,12 +196,32 @@ class ExplanationDisplay:
         return left.add_subplot()
 
 
-def _new_figure(n_rows: int) -> Any:
+def figure_size(explanation: Explanation) -> tuple[float, float]:
+    """Return the width and height that an explanation takes, in inches.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    size : tuple of (float, float)
+    """
+    n_rows = len(_with_places(explanation))
+    return (11, max(4.5, 4.2 * n_rows)) if n_rows else (6, 4.5)
+
+
+def _with_places(explanation: Explanation) -> list[str]:
+    """List the modalities whose effects have places."""
+    placed = {*explanation.maps, *explanation.frames}
+    return [name for name in explanation.modalities.index if name in placed]
+
+
+def _new_figure(size: tuple[float, float]) -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
             'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
         ) from error
-    size = (11, max(4.5, 4.2 * n_rows)) if n_rows else (6, 4.5)
     return plt.figure(figsize=size, layout="constrained")

@@ -22,6 +22,8 @@ from ._typical import find_described, unwrapped
 
 # Descriptions that are held at once.
 _BYTES = 2**27
+# Next to nothing, yet its logarithm is a number.
+LEAST_PROBABILITY = 1e-300
 
 
 class Description(NamedTuple):
@@ -64,6 +66,8 @@ class OccludedClip:
     ----------
     descriptions : list of Description
         Of the modalities that the clip has.
+    answer : ndarray of shape (1, n_classes) or (1,)
+        Probabilities or decisions of the model for the whole clip.
     gives_probabilities : bool
         Whether the model gives probabilities, or else decisions.
 
@@ -92,7 +96,7 @@ class OccludedClip:
             )
         names = [_names_of(one.pipeline) for one in found]
         spies = [_watch(one.pipeline) for one in found]
-        self._ask(X)
+        self.answer = self._ask(X)
         self.descriptions: list[Description] = []
         self._stands: list[tuple[_Standing, int | None]] = []
         self._cells = []
@@ -117,7 +121,11 @@ class OccludedClip:
             stand = _Standing(own_names)
             one.pipeline.steps_ = [("standing", stand)]
             self._stands.append((stand, position))
-        if isinstance(self._speaker, str):
+        for part in model_parts(self._model):
+            if isinstance(part, FusionClassifier):
+                # What moves a branch that is certain would not be seen.
+                part.least_probability = LEAST_PROBABILITY
+        if self._speaker is not None:
             # As the clip on its own would be scaled, whatever is replaced in it.
             self._enroll()
 

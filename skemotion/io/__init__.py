@@ -13,7 +13,8 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
-from ._segments import cut_sound, timed_frames
+from ._segments import check_inside, cut_sound, timed_frames
+from ._sound_files import read_sound
 
 __all__ = [
     "UNREADABLE",
@@ -23,6 +24,7 @@ __all__ = [
     "Source",
     "beyond_limit",
     "check_allowed",
+    "check_inside",
     "check_pixels",
     "choose_output",
     "claimed_seconds",
@@ -41,6 +43,7 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "read_sound",
     "split_fragment",
     "starting_at",
     "timed_frames",

@@ -65,7 +65,7 @@ def timed_frames(source: Source, container: Any, stream: Any) -> Iterator[tuple[
             n_found += 1
             yield time - segment.start, frame
     else:
-        _check_inside(source, segment, length)
+        check_inside(source, segment, length)
     if not n_found:
         raise MediaError(
             f"{clip_name(source)}: expected a segment with a frame in it, found one between two "
@@ -113,10 +113,25 @@ def cut_sound(source: Source, container: Any, stream: Any) -> Iterator[tuple[av.
             yield frame, slice(max(first - at, 0), stop)
         at += frame.samples
     if rate and (segment.end is None or at < round(segment.end * rate)):
-        _check_inside(source, segment, Fraction(at, rate))
+        check_inside(source, segment, Fraction(at, rate))
 
 
-def _check_inside(source: Source, segment: Segment, length: Fraction) -> None:
+def check_inside(source: Source, segment: Segment, length: Fraction) -> None:
+    """Refuse a segment that lies outside its clip; an end may be half a second after the clip's.
+
+    Parameters
+    ----------
+    source : path or address
+        The clip with its times, for the error.
+    segment : Segment
+        Those times.
+    length : Fraction
+        Of the clip, in seconds; 0 if that is not known.
+
+    Raises
+    ------
+    MediaError
+    """
     if segment.start >= length > 0:
         outside = f"its start at {float(segment.start):g} s"
     elif length and segment.end is not None and segment.end > length + _OVERHANG:

@@ -30,7 +30,7 @@ from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
-COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "cache", "fetch")
+COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "explain", "cache", "fetch")
 make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
 
 
@@ -239,6 +239,26 @@ def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
         table, figures = pd.read_csv(predictions), json.loads(metrics.read_text())
         assert (table["target"] == table["prediction"]).mean() == figures["accuracy"]
         assert set(table["clip"]) <= set(map(str, corpus.rglob("*.*"))) or modality == "both"
+
+
+def test_evaluate_writes_a_report(corpus, run, tmp_path):
+    page = tmp_path / "of all.html"
+    words = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--report")
+    status, out, errors = run(*words, page)
+    assert (status, errors) == (0, [])
+    assert out[-1] == f"Saved {page}"
+    text = page.read_text(encoding="utf-8")
+    assert f"<h1>Evaluation on {corpus}</h1>" in text
+    for protocol in _options.PROTOCOLS:
+        uar = re.search(rf"{protocol}: .*?\n +UAR +(\S+)%", "\n".join(out))[1]
+        assert f'<th scope="row">{protocol}</th><td>{uar} %</td>' in text
+    assert f"skemotion evaluate {corpus} --modality audio --jobs 1 --report" in text
+    assert "opening and describing a clip" in text
+    page.unlink()
+    # What cannot be written is said before the work.
+    assert assert_fails(run(*words, tmp_path / "none" / "r.html"), "no such folder") == []
+    assert assert_fails(run(*words, tmp_path / "r.pdf"), "ends in .html") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("protocol", _options.PROTOCOLS)
