@@ -1,3 +1,6 @@
+import runpy
+from pathlib import Path
+
 import pytest
 
 from skemotion.cli import main
@@ -38,3 +41,16 @@ def test_a_wrong_option_is_refused(served, words, capsys):
     with pytest.raises(SystemExit):
         main(["serve", "m.skops", *words.split()])
     assert served == []
+
+
+def test_the_program_of_a_space_serves_its_model(monkeypatch, tmp_path):
+    calls = []
+    script = Path(__file__).parents[2] / "examples" / "serving" / "app.py"
+    main = runpy.run_path(str(script))["main"]
+    monkeypatch.setitem(main.__globals__, "load_model", lambda path: f"model of {path}")
+    monkeypatch.setitem(main.__globals__, "serve", lambda *args, **own: calls.append((args, own)))
+    monkeypatch.setenv("MODEL", "m.skops")
+    main()
+    [(arguments, settings)] = calls
+    assert arguments == ("model of m.skops", "0.0.0.0", 7860)
+    assert settings == {"max_seconds": 20.0, "framed_by": "https://huggingface.co"}
