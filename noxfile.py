@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -44,6 +45,19 @@ def tests(session: nox.Session) -> None:
     install(session, "tests", extras=EXTRAS)
     # The installed package is tested, not the folder next to it; its docstrings are tests as well.
     session.run("pytest", "-n", "2", *session.posargs, env=TESTING)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Drive the page of ``skemotion serve`` in Chromium, which is installed where that may be."""
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        if shutil.which("apt-get") is None or os.geteuid() != 0:
+            session.error("The page is tested in Chromium: sudo apt-get install -y chromium")
+        session.run("apt-get", "update", "--quiet", external=True)
+        packages = ("--no-install-recommends", "chromium")
+        session.run("apt-get", "install", "-y", "--quiet", *packages, external=True)
+    install(session, "browser", extras="[app,face]")
+    session.run("pytest", "tests/browser", *session.posargs, env=TESTING)
 
 
 @nox.session(python=PYTHONS[0])

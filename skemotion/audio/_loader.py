@@ -120,7 +120,7 @@ class AudioLoader(ClipTransformer):
         return resample(_mono(samples, name), int(rate), self.sample_rate, name)
 
     def transform_windows(
-        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
+        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float, first: int = 0
     ) -> Iterator[ClipWindow]:
         """Load a recording window by window, decoding it once and holding one window.
 
@@ -130,6 +130,8 @@ class AudioLoader(ClipTransformer):
             A recording of any length within `skemotion.limits`.
         window, hop : float
             Length of a window, and from the beginning of one to that of the next, in seconds.
+        first : int, default=0
+            Number of the first window to give. Decoding begins shortly before it.
 
         Yields
         ------
@@ -156,7 +158,7 @@ class AudioLoader(ClipTransformer):
         ... ):  # doctest: +SKIP
         ...     print(window.start, window.end, window.content.shape)
         """
-        return waveform_windows(clip, self.sample_rate, window, hop)
+        return waveform_windows(clip, self.sample_rate, window, hop, first)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the one column of waveforms; of a table, the samples."""

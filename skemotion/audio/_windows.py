@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,12 +10,15 @@ import soxr
 from numpy.typing import NDArray
 
 from ..base import ClipWindow
-from ..io import Source, clip_name
+from ..io import Source, clip_name, starting_at
 from ._decoding import check_samples, decode_blocks
+
+# Seconds of sound before the first window, which its resampling depends on.
+_BEFORE = 1
 
 
 def waveform_windows(
-    source: Source, sample_rate: int, window: float, hop: float
+    source: Source, sample_rate: int, window: float, hop: float, first: int = 0
 ) -> Iterator[ClipWindow]:
     """Decode sound window by window; see `AudioLoader.transform_windows`.
 
@@ -26,6 +30,8 @@ def waveform_windows(
         Samples per second (Hz) in the result.
     window, hop : float
         Length of a window, and from the beginning of one to that of the next, in seconds.
+    first : int, default=0
+        Number of the first window to give.
 
     Yields
     ------
@@ -33,22 +39,24 @@ def waveform_windows(
         With a waveform of float32.
     """
     held = np.empty(0, dtype=np.float32)
-    first = n_windows = 0  # sample that is held first
+    # In whole seconds, samples before and after resampling coincide.
+    skipped = max(int(first * hop) - _BEFORE, 0) if isinstance(source, str | os.PathLike) else 0
+    source, n_windows, origin = starting_at(source, skipped), first, skipped * sample_rate
 
     def place(seconds: float) -> int:
         return round(seconds * sample_rate)
 
     def cut(end: int) -> NDArray[np.float32]:
-        return held[place(n_windows * hop) - first : end - first].copy()
+        return held[max(place(n_windows * hop) - origin, 0) : end - origin].copy()
 
     for block in resampled_blocks(source, sample_rate):
         held = np.concatenate([held, block])
-        while (end := place(n_windows * hop + window)) <= first + len(held):
+        while (end := place(n_windows * hop + window)) <= origin + len(held):
             yield ClipWindow(n_windows * hop, n_windows * hop + window, cut(end))
             n_windows += 1
-        n_past = min(max(place(n_windows * hop) - first, 0), len(held))
-        held, first = held[n_past:], first + n_past
-    n_samples = first + len(held)
+        n_past = min(max(place(n_windows * hop) - origin, 0), len(held))
+        held, origin = held[n_past:], origin + n_past
+    n_samples = origin + len(held)
     while place(n_windows * hop) < n_samples:
         yield ClipWindow(n_windows * hop, n_samples / sample_rate, cut(n_samples))
         n_windows += 1

@@ -22,6 +22,7 @@ from ._kinds import rows_from
 from ._output import TableOutputMixin
 from ._parts import model_parts
 from ._tables import as_table, column_names, speaker_codes
+from ._versions import package_versions
 from ._windows import ClipWindow, sliding_windows
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "model_parts",
     "object_array",
     "one_column",
+    "package_versions",
     "remember_column",
     "rows_from",
     "sliding_windows",

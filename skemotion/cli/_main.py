@@ -1,9 +1,10 @@
-"""The command line: ``skemotion demo | evaluate | train | predict | timeline | cache | fetch``."""
+"""The command line: ``skemotion`` and the name of a command."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -12,11 +13,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from .. import __version__
-from . import _cache, _demo, _evaluate, _fetch, _predict, _timeline, _train
+from . import _cache, _demo, _evaluate, _fetch, _predict, _serve, _timeline, _train
 from ._messages import complain
 
 # Commands import what they need when they run: help should not wait for decoders.
-_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _cache, _fetch)
+_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _serve, _cache, _fetch)
 _STATUS = """\
 exit status:
   0    done
@@ -26,7 +27,7 @@ exit status:
 """
 _INTERRUPTED = (
     "interrupted. A model is saved whole or not at all; what --cache or fetch has so far is used "
-    "next time."
+    "next time; predict and timeline go on with a file by --resume."
 )
 
 
@@ -47,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         Exit status.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.command = shlex.join(["skemotion", *words])
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():

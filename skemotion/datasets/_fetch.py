@@ -157,7 +157,7 @@ def _data_home(path: str | os.PathLike[str] | None) -> Path:
 
 
 def _download(archives: Sequence[Path], *, n_retries: int, verbose: bool) -> None:
-    """Return each archive its name once it is whole and its checksum is right."""
+    """Download archives; each gets its name once it is whole and its checksum is right."""
     import pooch
     import requests
 

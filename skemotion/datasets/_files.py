@@ -176,7 +176,7 @@ def find_recordings(
 
 
 def local_root(path: str | os.PathLike[str], expected: str) -> Path:
-    """Give the folder or archive that a path stands for, and refuse an address elsewhere."""
+    """Return the folder or archive that a path stands for, and refuse remote addresses."""
     local = local_path(os.fspath(path))
     if local is None or "::" in local:
         raise MediaError(

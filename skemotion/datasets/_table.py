@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..io import MediaError, local_path, split_fragment
+from ..io import MediaError, decimal, limits_in_force, local_path, split_fragment
 from ._files import SOUND
 from ._own import check_files, make_own_bunch, rows_named
 from ._table_files import read_table
@@ -63,7 +64,9 @@ def load_table(
         Whether missing files are an error here, all of them in one, rather than when they are
         opened.
     storage_options : dict, default=None
-        For fsspec, where the table itself lies elsewhere.
+        For fsspec, where the table itself lies elsewhere. Its clips are opened later on, when
+        these are gone: where they lie elsewhere as well, use
+        ``skemotion.limits(allow_urls=True, storage_options=...)`` for both.
 
     Returns
     -------
@@ -90,7 +93,8 @@ def load_table(
     ------
     ValueError
         If a column is not there, or there twice; if the table has no rows; if a row has no clip,
-        no emotion or no group, or times that are none.
+        no emotion or no group, or times that are none; if clips lie elsewhere and
+        `storage_options` would not reach them.
     MediaError
         If files are missing.
     FileNotFoundError
@@ -137,6 +141,8 @@ def load_table(
     }  # fmt: skip
     found = _find_columns(table, asked, name)
     clips = _clips(table, found, folder, name)
+    if storage_options:
+        _check_reachable(clips, name)
     _cut(
         clips, _times(table, found.get("start"), name), _times(table, found.get("end"), name), name
     )
@@ -157,7 +163,7 @@ def load_table(
 
 
 def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) -> dict[str, str]:
-    """Tell which column stands for what."""
+    """Find which column stands for what."""
     there = f"There are: {', '.join(table.columns)}."
     for parameter, column in asked.items():
         if column is not None and column not in table:
@@ -235,6 +241,19 @@ def _address(cell: Any, folder: str, row: int, column: str, name: str) -> str | 
     return f"{member}{separator}{place}"
 
 
+def _check_reachable(clips: dict[str, list[str | None]], name: str) -> None:
+    """Refuse clips that loaders could not open for lack of what the table was opened with."""
+    if limits_in_force().storage_options:
+        return
+    for cell in chain.from_iterable(clips.values()):
+        if cell is not None and local_path(cell.rpartition("::")[2]) is None:
+            raise ValueError(
+                f"{name}: expected clips on this machine where storage_options are for the table "
+                f"alone, found {cell}. Leave them out here, and load the table and use its clips "
+                "inside `with skemotion.limits(allow_urls=True, storage_options=...)`."
+            )
+
+
 def _is_sound(address: str) -> bool:
     whole, _ = split_fragment(address)
     return PurePosixPath(os.fspath(whole).split("::")[0]).suffix.lower() in SOUND
@@ -293,12 +312,8 @@ def _cut(
                 continue
             if split_fragment(cell)[1] is not None:
                 raise MediaError(f"{cell}: expected times once, found them in row {row} as well.")
-            times = _decimal(start or 0.0) + ("" if end is None else f",{_decimal(end)}")
+            times = decimal(start or 0.0) + ("" if end is None else f",{decimal(end)}")
             cells[row] = f"{cell}#t={times}"
-
-
-def _decimal(seconds: float) -> str:
-    return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
 
 def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> NDArray[Any] | None:
@@ -314,7 +329,7 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
 
 
 def _plain(labels: pd.Series) -> list[Any]:
-    """Give labels as numbers where all of them are, whole ones if they can be, or else as texts."""
+    """Return labels as numbers if all of them are, whole ones if possible, or else as text."""
     cells = [None if pd.isna(cell) else cell for cell in labels.tolist()]
     known = [cell for cell in cells if cell is not None]
     if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):

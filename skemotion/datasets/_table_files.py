@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..io import check_allowed, local_path
+from ..io import check_allowed, limits_in_force, local_path
 
 _SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".parquet": "", ".pq": ""}
 # How the names of tables end.
@@ -88,7 +88,10 @@ def _read_file(
             raise FileNotFoundError(
                 f"{file}: expected a table, found no such file. Check the path."
             )
-    options: dict[str, Any] = {"storage_options": storage_options} if path is None else {}
+    options: dict[str, Any] = {}
+    if path is None:
+        known = limits_in_force().storage_options
+        options["storage_options"] = known if storage_options is None else storage_options
     try:
         if not _SUFFIXES[suffix]:
             return pd.read_parquet(file, **options).pipe(_with_index), folder, address

@@ -2,7 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
-from ._fragments import Segment, split_fragment
+from ._fragments import Segment, decimal, split_fragment, starting_at
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -13,7 +13,8 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
-from ._segments import cut_sound, timed_frames
+from ._segments import check_inside, cut_sound, timed_frames
+from ._sound_files import read_sound
 
 __all__ = [
     "UNREADABLE",
@@ -23,11 +24,13 @@ __all__ = [
     "Source",
     "beyond_limit",
     "check_allowed",
+    "check_inside",
     "check_pixels",
     "choose_output",
     "claimed_seconds",
     "clip_name",
     "cut_sound",
+    "decimal",
     "decoding_threads",
     "enforced",
     "fetch",
@@ -40,6 +43,8 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "read_sound",
     "split_fragment",
+    "starting_at",
     "timed_frames",
 ]

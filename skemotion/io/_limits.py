@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -20,6 +20,8 @@ class Limits:
     max_ratio: float = 200
     sample_rates: tuple[int, int] = (1_000, 1_000_000)
     allow_urls: bool = False
+    # Secrets, which no error should show.
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @contextmanager
@@ -32,6 +34,7 @@ def limits(
     max_ratio: float | None = None,
     sample_rates: tuple[int, int] | None = None,
     allow_urls: bool | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Limits]:
     """Change the limits on what is loaded, for the code inside a ``with`` block.
 
@@ -59,6 +62,10 @@ def limits(
     allow_urls : bool, default=False
         Whether to open addresses that may lead to another machine: any but paths, ``file://``
         and ``zip://`` on a local archive.
+    storage_options : mapping, default={}
+        What fsspec needs to open such addresses, such as ``{"anon": True}`` for public ``s3://``
+        buckets, or keys. Tables at addresses are opened with them as well. Settings for several
+        kinds of storage belong into fsspec's own configuration.
 
     Yields
     ------
@@ -91,6 +98,7 @@ def limits(
         "max_ratio": max_ratio,
         "sample_rates": sample_rates,
         "allow_urls": allow_urls,
+        "storage_options": storage_options,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name, value in changes.items():

@@ -65,7 +65,7 @@ def timed_frames(source: Source, container: Any, stream: Any) -> Iterator[tuple[
             n_found += 1
             yield time - segment.start, frame
     else:
-        _check_inside(source, segment, length)
+        check_inside(source, segment, length)
     if not n_found:
         raise MediaError(
             f"{clip_name(source)}: expected a segment with a frame in it, found one between two "
@@ -113,10 +113,25 @@ def cut_sound(source: Source, container: Any, stream: Any) -> Iterator[tuple[av.
             yield frame, slice(max(first - at, 0), stop)
         at += frame.samples
     if rate and (segment.end is None or at < round(segment.end * rate)):
-        _check_inside(source, segment, Fraction(at, rate))
+        check_inside(source, segment, Fraction(at, rate))
 
 
-def _check_inside(source: Source, segment: Segment, length: Fraction) -> None:
+def check_inside(source: Source, segment: Segment, length: Fraction) -> None:
+    """Refuse a segment that lies outside its clip; an end may be half a second after the clip's.
+
+    Parameters
+    ----------
+    source : path or address
+        The clip with its times, for the error.
+    segment : Segment
+        Those times.
+    length : Fraction
+        Of the clip, in seconds; 0 if that is not known.
+
+    Raises
+    ------
+    MediaError
+    """
     if segment.start >= length > 0:
         outside = f"its start at {float(segment.start):g} s"
     elif length and segment.end is not None and segment.end > length + _OVERHANG:
@@ -134,7 +149,7 @@ def _gap(stream: Any) -> Fraction:
 
 
 def _is_timed(container: Any, stream: Any) -> bool:
-    """Tell whether frames have times of their own: AVI has none, and its order may be another."""
+    """Return whether frames carry times: in AVI they do not, and may be in another order."""
     return not (container.format.name == "avi" and stream.codec_context.has_b_frames)
 
 
@@ -177,7 +192,7 @@ def _frames_before(
 def _sound_before(
     start: Fraction, whole: Source, container: Any, stream: Any
 ) -> Iterator[tuple[int, av.AudioFrame]]:
-    """Decode from some time before another one; give each frame the number of its first sample."""
+    """Decode from some time before another one; number each frame by its first sample."""
     if start <= _BEFORE_SOUND[0] or container.format.name not in _SEEKABLE_SOUND:
         yield from _count_samples(container.decode(stream), 0)
         return
@@ -226,7 +241,7 @@ def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) ->
 
 
 def _next(frames: Iterator[Any]) -> Any:
-    """Give the next frame, or None where seeking led to what cannot be decoded."""
+    """Return the next frame, or None where seeking led to what cannot be decoded."""
     try:
         return next(frames, None)
     except av.FFmpegError:

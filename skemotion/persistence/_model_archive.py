@@ -96,5 +96,5 @@ def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[Non
 
 
 def refusal(path: Path, found: str, remedy: str) -> ValueError:
-    """Give the error for a file that is no model."""
+    """Return the error for a file that is not a model."""
     return ValueError(f"{path}: expected a model saved by skemotion, found {found}. {remedy}")

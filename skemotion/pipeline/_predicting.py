@@ -161,7 +161,7 @@ def _computed(
 
 
 def _verdicts(model: Any, X: Any, rows: Any) -> list[Any]:
-    """Give label and probabilities of each row, or why there are none."""
+    """Return label and probabilities of each row, or why there are none."""
     if not len(rows):
         return []
     part = _safe_indexing(X, rows)
@@ -188,7 +188,7 @@ def _renumbered(reason: str, position: int, row: int) -> str:
 
 @contextmanager
 def _cached(model: Any, n_jobs: int | None) -> Iterator[tuple[Any, ClipCache | None]]:
-    """Give a copy of a model that opens each clip once, and the cache that makes it so."""
+    """Return a copy of a model that opens each clip once, and the cache that this takes."""
     own = copy.deepcopy(model)
     pipelines = clip_pipelines(own)
     with tempfile.TemporaryDirectory(prefix="skemotion-", ignore_cleanup_errors=True) as folder:
@@ -206,7 +206,7 @@ def _n_jobs(model: Any) -> int | None:
 
 
 def _looks_at_speakers(model: Any, X: Any) -> bool:
-    """Say whether what is said of a clip depends on others of the same speaker."""
+    """Return whether the prediction for a clip depends on other clips of its speaker."""
     for part in model_parts(model):
         if getattr(part, "uses_speaker_clips", False) is True:
             if not isinstance(part.speaker, str) or not hasattr(X, "columns"):

@@ -138,7 +138,7 @@ class Job(NamedTuple):
 
 
 def _here() -> str:
-    """Give the folder that relative paths start from; none if it has been removed."""
+    """Return the folder that relative paths start from; None if it has been removed."""
     try:
         return str(Path.cwd())
     except FileNotFoundError:

@@ -1,13 +1,16 @@
 import fsspec
+import fsspec.implementations.memory
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from helpers import sine_wav
 
 import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
 from skemotion.datasets import concat_corpora, load_corpus, load_table
+from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader
 
 
@@ -201,8 +204,52 @@ def test_addresses(folder):
     with skemotion.limits(allow_urls=True):
         corpus = load_table("memory://tables/labels.csv", storage_options={})
     assert corpus.data["audio"].tolist() == ["memory://tables/a.wav", "memory://other/b.wav"]
+    with (
+        skemotion.limits(allow_urls=True),
+        pytest.raises(ValueError, match=r"other/b\.wav\. Leave"),
+    ):
+        load_table(
+            csv(folder, "file,emotion\nmemory://other/b.wav,sad\n"), storage_options={"a": 1}
+        )
     with pytest.raises(MediaError, match=r"memory://tables: expected .* found an address"):
         load_corpus("memory://tables")
+
+
+class Locked(fsspec.implementations.memory.MemoryFileSystem):
+    """A store that opens nothing without its key."""
+
+    protocol, store, cachable = "locked", {}, False
+
+    def __init__(self, key=None, **options):
+        super().__init__(**options)
+        self.key = key
+
+    def _open(self, path, *words, **options):
+        if self.key != "sesame":
+            raise PermissionError("no key")
+        return super()._open(path, *words, **options)
+
+
+def test_options_of_storage_reach_table_and_clips(tmp_path):
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    store = Locked(key="sesame")
+    store.pipe("locked://b/clips/a.wav", sine_wav())
+    store.pipe("locked://b/labels.csv", b"file,start,end,emotion\nclips/a.wav,,0.1,sad\n")
+    describe = ClipPipeline([("load", AudioLoader())], memory=tmp_path, n_jobs=2)
+    with skemotion.limits(allow_urls=True):
+        with pytest.raises(PermissionError):
+            load_table("locked://b/labels.csv")
+        with pytest.raises(MediaError, match="no key"):
+            AudioLoader().transform(["locked://b/clips/a.wav"])
+        options = {"key": "sesame"}
+        with pytest.raises(ValueError, match="storage_options are for the table alone"):
+            load_table("locked://b/labels.csv", storage_options=options)
+        with skemotion.limits(storage_options=options) as inside:
+            assert "sesame" not in repr(inside)
+            clips = load_table("locked://b/labels.csv").data["audio"]
+            assert clips.tolist() == ["locked://b/clips/a.wav#t=0,0.1"]
+            [first] = describe.fit_transform(clips)
+            assert len(first) == 2205
 
 
 def test_figures_are_those_of_the_corpus_under_its_names(shared_data, tmp_path):
