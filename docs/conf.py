@@ -21,12 +21,11 @@ exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 nitpicky = True
-# Names of parameters, and names of other projects, which cannot be linked without a network.
+# Names of other projects cannot be linked without a network; text in single backticks may be one.
 nitpick_ignore_regex = [
-    ("py:obj", r"(?!skemotion\.)[a-z_]\w*(\.\w+)*"),
+    ("py:obj", r"(?!skemotion\.).*"),
     ("py:.*", r"(sklearn|numpy|pandas|matplotlib|joblib|collections|pathlib|fractions)\..*"),
-    ("py:(class|exc|obj)", r"[A-Z]\w*(Error|Warning)"),
-    ("py:(class|obj)", r"Pipeline|ColumnTransformer|FeatureUnion|FrozenEstimator|Bunch"),
+    ("py:(class|exc)", r"[A-Z]\w*(Error|Warning)"),
 ]
 
 # Types are in the docstrings, in words.

@@ -8,36 +8,59 @@ out, and nothing is imputed.
 """
 
 # %%
-# One model for both, trained on clips with picture and sound. ``picture="hog3d"`` describes the face by HOG3D; the default,
-# ``"face"``, needs real faces.
+# One model for both, trained on clips with picture and sound:
 
 from tempfile import mkdtemp
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skemotion.audio import AudioFeatures, AudioLoader
+from skemotion.classification import BalancedLDA, FusionClassifier
 from skemotion.datasets import load_ravdess, make_ravdess
-from skemotion.pipeline import make_emotion_pipeline
+from skemotion.decomposition import TrajectoryStatistics
+from skemotion.pipeline import ClipPipeline
+from skemotion.video import HOG3D, VideoLoader
 
 path = make_ravdess(
     mkdtemp(),
-    n_actors=6,
+    n_actors=8,
     emotions=["calm", "happy", "sad", "angry"],
     intensities=["normal"],
     duration=1.0,
-    frame_size=(96, 172),
+    frame_size=(144, 256),
     modalities=["full"],
 )
 corpus = load_ravdess(path)
 X = corpus.data[["video", "audio"]]
-train = ~np.isin(corpus.groups, np.unique(corpus.groups)[-2:])
+train = ~np.isin(corpus.groups, np.unique(corpus.groups)[-3:])
 
-model = make_emotion_pipeline("both", picture="hog3d")
+look = ClipPipeline(
+    [("load", VideoLoader(n_frames=24, size=(72, 128))), ("hog3d", HOG3D(cell_size=(8, 9, 8)))],
+    flatten=True,
+)
+listen = ClipPipeline(
+    [
+        ("load", AudioLoader()),
+        ("features", AudioFeatures()),
+        ("statistics", TrajectoryStatistics()),
+    ],
+    flatten=True,
+)
+model = FusionClassifier(
+    [
+        ("picture", make_pipeline(look, StandardScaler(), RidgeClassifier(1000)), ["video"]),
+        ("sound", make_pipeline(listen, StandardScaler(), BalancedLDA(0.5)), ["audio"]),
+    ]
+)
 model.fit(X[train], corpus.target[train], groups=corpus.groups[train])
 
 # %%
-# Clips of two new speakers, whole and with one half missing:
+# Clips of three new speakers, whole and with one half missing:
 
 test, truth = X[~train], corpus.target[~train]
 cases = {
