@@ -11,7 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import soundfile
 
 from skemotion.datasets import make_ravdess
 
@@ -48,6 +50,8 @@ def files(tmp_path_factory):
     names = [f"{speaker}_{take}.wav" for speaker in ("ann", "ben", "eve") for take in (1, 2, 3, 4)]
     for name, clip in zip(names, sound[::2], strict=False):
         shutil.copy(clip, folder / name)
+    samples = [soundfile.read(clip)[0] for clip in sound[:6]]
+    soundfile.write(folder / "interview.wav", np.concatenate(samples), 48000)
     return folder
 
 

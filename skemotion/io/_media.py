@@ -262,6 +262,10 @@ def identity(source: Any) -> tuple[str, ...]:
             )
         system, inner = fsspec.core.url_to_fs(path, **limits_in_force().storage_options)
         return ("remote", path, system.ukey(inner))
+    except FileNotFoundError:
+        raise MediaError(
+            f"{path}: expected a media file, found no such file. Check the path."
+        ) from None
     except UNREADABLE as error:
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
