@@ -18,7 +18,6 @@ import soundfile
 from skemotion.datasets import make_ravdess
 
 ROOT = Path(__file__).parents[1]
-# Pages that include another file have nothing of their own to run.
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("skemotion/*/__init__.py"))
 # The default recipe's picture needs networks, which are downloaded once.
