@@ -126,6 +126,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def recordings(session: nox.Session) -> None:
-    """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, killed and resumed."""
+    """Cut hour-long recordings near their ends; predict 2,000 clips, killed and resumed."""
     install(session)
     session.run("python", "benchmarks/check_recordings.py", *session.posargs)

@@ -43,7 +43,7 @@ CONTAINERS = {
 # A program stream has no index, and times for some frames only: it is decoded from the start.
 WITHOUT_INDEX = {"hour.mpg"}
 FORMATS = {"mkv": "matroska", "mpg": "mpeg"}
-HEIGHT, WIDTH, FRAME_RATE, SAMPLE_RATE = 360, 480, 25, 48000
+HEIGHT, WIDTH, FRAME_RATE = 360, 480, 25
 PERIOD = Fraction(96, 5)  # seconds, whole frames of every codec
 N_CLIPS, N_BAD = 2000, 40
 
@@ -66,18 +66,19 @@ def encode(path: Path, video: str | None, audio: str) -> None:
             options = {name: fast[name] for name in kept.get(video, ())}
             stream: Any = output.add_stream(video, rate=FRAME_RATE, options=options)
             stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
-        sound: Any = output.add_stream(audio, SAMPLE_RATE, layout="mono")
+        rate = 44100 if suffix == "flv" else 48000
+        sound: Any = output.add_stream(audio, rate, layout="mono")
         if video is not None:
             for number, frame in enumerate(pictures()):
                 frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
                 output.mux(stream.encode(frame))
             output.mux(stream.encode())
-        t = np.arange(int(PERIOD * SAMPLE_RATE)) / SAMPLE_RATE
+        t = np.arange(int(PERIOD * rate)) / rate
         wave = (0.3 * np.sin(2 * np.pi * (200 + 20 * t) * t)).astype(np.float32)
         whole = av.AudioFrame.from_ndarray(wave[np.newaxis], "fltp", "mono")
-        whole.sample_rate, whole.pts = SAMPLE_RATE, 0
+        whole.sample_rate, whole.pts = rate, 0
         size = sound.codec_context.frame_size or 1024
-        parts = av.AudioResampler(sound.format, "mono", SAMPLE_RATE, frame_size=size)
+        parts = av.AudioResampler(sound.format, "mono", rate, frame_size=size)
         for part in [*parts.resample(whole), *parts.resample(None)]:
             output.mux(sound.encode(part))
         output.mux(sound.encode())
@@ -119,7 +120,7 @@ def check_seeking(folder: Path, names: Sequence[str]) -> list[str]:
         short, path = folder / f"short-{name}", folder / name
         encode(short, video, audio)
         repeat(short, path)
-        loaders = [AudioLoader(SAMPLE_RATE)] + ([] if video is None else [VideoLoader(stride=1)])
+        loaders = [AudioLoader()] + ([] if video is None else [VideoLoader(stride=1)])
         spent = []
         with skemotion.limits(max_seconds=2 * HOUR, max_frames=10**6):
             for loader in loaders:
