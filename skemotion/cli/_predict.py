@@ -43,7 +43,6 @@ def run(options: argparse.Namespace) -> int:
     from ..datasets import find_clips
     from ..persistence import load_model, read_model_info
     from ..pipeline import predict_clips
-    from ._work import number_of_workers
 
     model = load_model(options.model)
     training = read_model_info(options.model)["training"]
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         clips,
         out=options.out,
         resume=options.resume,
-        n_jobs=number_of_workers(options.jobs),
+        n_jobs=options.jobs,
     )
     # Closed also where the reader of what is printed has gone, or the run is interrupted.
     with closing(predictions):

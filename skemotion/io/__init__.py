@@ -14,14 +14,25 @@ from ._media import (
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
 from ._segments import cut_sound, timed_frames
+from ._workers import (
+    Outcome,
+    call_isolated,
+    can_isolate,
+    own_cores,
+    run_isolated,
+    without_workers,
+)
 
 __all__ = [
     "UNREADABLE",
     "Limits",
     "MediaError",
+    "Outcome",
     "Segment",
     "Source",
     "beyond_limit",
+    "call_isolated",
+    "can_isolate",
     "check_allowed",
     "check_pixels",
     "choose_output",
@@ -40,6 +51,9 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "own_cores",
+    "run_isolated",
     "split_fragment",
     "timed_frames",
+    "without_workers",
 ]

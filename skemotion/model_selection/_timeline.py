@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from ..base import model_parts, object_array
 from ..classification import product_of_experts
-from ..io import claimed_seconds
+from ..io import claimed_seconds, without_workers
 from ..pipeline import UnusableClipWarning
 from ..preprocessing import SpeakerScaler
 from ._prepared_clips import PreparedClips, with_prepared_clips
@@ -201,7 +201,8 @@ class _Answers:
         for position, stage in enumerate(self._stages):
             contents = [row.contents[position] for row in rows]
             stage.contents = dict(zip(names, contents, strict=True))
-        with warnings.catch_warnings():
+        # The clip is open already: what is left is numbers, which need no process of their own.
+        with warnings.catch_warnings(), without_workers():
             # The column of modalities says which windows these are.
             warnings.simplefilter("ignore", UnusableClipWarning)
             warnings.filterwarnings("ignore", message=".* cannot be used by branch")
