@@ -3,6 +3,7 @@
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
 from ._fragments import Segment, split_fragment
+from ._guard import in_worker
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -43,6 +44,7 @@ __all__ = [
     "enforced",
     "fetch",
     "identity",
+    "in_worker",
     "limits",
     "limits_in_force",
     "local_path",

@@ -228,10 +228,15 @@ class _Run:
                 if work.deadline <= time.monotonic():
                     self._too_late(work)
 
+    @property
+    def workers(self) -> list[Worker]:
+        """Those at work."""
+        return [work.worker for work in self._in_hand.values()]
+
     def abandon(self) -> None:
         """End the workers that are still at work."""
-        for work in self._in_hand.values():
-            POOL.end(work.worker)
+        for worker in self.workers:
+            POOL.end(worker)
         self._in_hand.clear()
 
     def _hand_out(self) -> None:
