@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     """Print a line per clip: its name, the emotion, and how probable that is."""
     if options.out is not None:
         check_folder(options.out.absolute().parent)
+    elif sys.stdout is None:
+        raise ValueError("Standard output is closed: open it, or write to a file by --out.")
     elif options.resume:
         raise ValueError("--resume goes on with a file: give one by --out.")
     from ..datasets import find_clips

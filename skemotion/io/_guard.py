@@ -54,6 +54,11 @@ def guard(control: Connection) -> NoReturn:
         Gets ``("prepare", function)``, the pickled function of calls to come; ``("fork", modules)``
         and a file descriptor, the worker's end of its connection; ``("end", pid)``.
     """
+    for stream in (1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:  # closed, so that the next connection would take its place
+            os.open(os.devnull, os.O_WRONLY)
     # Ctrl-C reaches all processes of a terminal: the caller decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # such as about forking; workers report those of their calls

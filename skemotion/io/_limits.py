@@ -125,6 +125,7 @@ def limits(
     given = {
         "max_pixels": max_pixels,
         "max_frames": max_frames,
+        "max_decoded_pixels": max_decoded_pixels,
         "max_seconds": max_seconds,
         "max_bytes": max_bytes,
         "max_ratio": max_ratio,

@@ -108,11 +108,15 @@ class Pool:
 
     def _started(self) -> tuple[subprocess.Popen[bytes], Connection]:
         if self._guard is None or self._control is None:
+            import fcntl  # which not all systems have
+
             here, there = socket.socketpair()
-            with here, there:
+            # Above those of standard streams, which may be closed here.
+            end = fcntl.fcntl(there.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+            with here, there, socket.socket(fileno=end):
                 self._guard = subprocess.Popen(
-                    [get_executable(), *_flags(), "-c", _START, str(there.fileno())],
-                    pass_fds=[there.fileno()],
+                    [get_executable(), *_flags(), "-c", _START, str(end)],
+                    pass_fds=[end],
                     stdin=subprocess.DEVNULL,
                     env={**os.environ, **{f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}},
                 )

@@ -30,7 +30,7 @@ _warned: dict[Any, Any] = {}  # what warnings have been given, as Python wants t
 # Results that are done before it is their turn; more are not computed ahead.
 _BYTES_AHEAD, _BYTES_KNOWN = 2**28, 2**22
 # Seconds for a worker to get ready, and more for the first clip, which imports what is used.
-_GET_READY, _FIRST_CLIP = 120, 5
+_GET_READY, _FIRST_CLIP = 120, 30
 # A worker that dies before it starts on a clip, or is killed from outside, may be unlucky.
 _MOST_TRIES = 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..base import group_params, model_parts
+from ..io import Limits, enforced, limits_in_force
 from ..pipeline import ClipPipeline
 from ._protocols import Splits, make_splits, splitter_of
 
@@ -67,18 +69,20 @@ def run_splits(
     # Threads share the descriptors, which may be gigabytes. BLAS gets one within each, whatever
     # their number: several add in another order, and figures would depend on n_jobs.
     with threadpool_limits(1, user_api="blas"):
-        found = [_run_split(model, data, scorer, *split) for split in alone]
+        # Threads do not inherit limits.
+        work = partial(_run_split, limits_in_force(), model, data, scorer)
+        found = [work(*split) for split in alone]
         # From here on there is nothing to wait for but what learns.
         for pipeline in pipelines:
             pipeline.verbose = False
         found += Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_run_split)(model, data, scorer, train, test)
-            for train, test in splits[len(alone) :]
+            delayed(work)(train, test) for train, test in splits[len(alone) :]
         )
     return found
 
 
 def _run_split(
+    limits: Limits,
     model: BaseEstimator,
     data: Data,
     scorer: Any,
@@ -86,11 +90,12 @@ def _run_split(
     test: NDArray[np.intp],
 ) -> Found:
     known = None if data.groups is None else data.groups[train]
-    X = _safe_indexing(data.X, train)
-    fitted = clone(model).fit(X, data.y[train], **group_params(model, known))
-    X = _safe_indexing(data.X, test)
-    scores = {} if scorer is None else scorer(fitted, X, data.y[test])
-    return Found(np.asarray(fitted.predict(X)), _probabilities(fitted, X, data.labels), scores)
+    with enforced(limits):
+        X = _safe_indexing(data.X, train)
+        fitted = clone(model).fit(X, data.y[train], **group_params(model, known))
+        X = _safe_indexing(data.X, test)
+        scores = {} if scorer is None else scorer(fitted, X, data.y[test])
+        return Found(np.asarray(fitted.predict(X)), _probabilities(fitted, X, data.labels), scores)
 
 
 def _probabilities(fitted: Any, X: Any, labels: list[Any]) -> NDArray[np.float64] | None:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..base import clip_column, is_missing, model_parts
+from ..base import check_columns, clip_column, is_missing, model_parts
 from ..io import clip_name
 from ._cache import ClipCache
 from ._prediction_file import ClipPrediction, PredictionFile
@@ -70,7 +70,8 @@ def predict_clips(
     NotFittedError
         If the model is not fitted.
     ValueError
-        If `out` has another suffix, or contains predictions of other clips.
+        If `out` has another suffix, or contains predictions of other clips; or if X has several
+        columns of one name.
     FileExistsError
         If `out` exists and `resume` is False.
 
@@ -101,6 +102,7 @@ def predict_clips(
     None False
     """
     check_is_fitted(model)
+    check_columns(X)
     X = X if hasattr(X, "columns") else rows_of(X)
     names = _names(X)
     file = None

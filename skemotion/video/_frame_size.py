@@ -41,7 +41,6 @@ def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import NDArray
     >>> from skemotion.video import VideoLoader, common_frame_size
     >>> clips = [np.zeros((3, 240, 426)), np.zeros((3, 480, 640))]
     >>> common_frame_size(clips)

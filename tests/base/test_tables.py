@@ -31,6 +31,12 @@ def test_clips_alone_stand_in_every_column(clip):
         assert as_table(clip, ["video"])["video"].tolist() == [clip]
 
 
+def test_columns_of_one_name_are_refused():
+    X = pd.DataFrame([["a.wav", "b.wav"]], columns=["audio", "audio"])
+    with pytest.raises(ValueError, match="found several named 'audio': remove or rename"):
+        as_table(X, ["audio"])
+
+
 def test_columns_that_are_not_there_are_empty_and_rows_keep_their_index():
     X = pd.DataFrame({"audio": ["a.wav", "b.wav"]}, index=[7, 9])
     table = as_table(X, ["video", "audio"])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import processes_of
 
 from skemotion import MediaError, limits
 from skemotion.io import call_isolated, can_isolate, in_worker, run_isolated, without_workers
@@ -202,20 +203,6 @@ def test_threads_share_workers():
     assert found == {number: [number] * 5 for number in range(4)}
 
 
-def processes_of(mark):
-    """Pids of all processes with a mark in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes()
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, ProcessLookupError):
-            continue
-        if mark.encode() in environment and state != "Z":
-            found.append(int(folder.name))
-    return found
-
-
 ENDS = """
 import sys
 sys.path[:] = {path!r}
@@ -229,16 +216,15 @@ for outcome in run_isolated(act, [("pid",), ("hang",), ("hang",)], 2):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_caller(number, tmp_path):
-    mark = f"SKEMOTION_TEST={tmp_path}"
-    name, _, value = mark.partition("=")
     code = ENDS.format(path=[str(Path(__file__).parent), *sys.path])
     with subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, name: value},
+        env={**os.environ, "SKEMOTION_TEST": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout.readline()
+        mark = f"SKEMOTION_TEST={tmp_path}"
         assert len(processes_of(mark)) >= 3
         process.send_signal(number)
         process.wait(30)
