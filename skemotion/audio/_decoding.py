@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
-import librosa
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from ..io import (
@@ -18,6 +18,7 @@ from ..io import (
     cut_sound,
     limits_in_force,
     open_stream,
+    read_sound,
 )
 
 
@@ -70,13 +71,22 @@ def resample(waveform: NDArray[Any], rate: int, sample_rate: int, name: str) -> 
         If a sample becomes infinite.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for
-        resampled: NDArray[Any] = librosa.resample(waveform, orig_sr=rate, target_sr=sample_rate)
-    check_samples(name, resampled)
-    return resampled
+        if rate == sample_rate:
+            return waveform
+        # As librosa has it, without its checks, which take a tenth of the time.
+        resampled = soxr.resample(waveform, rate, sample_rate, quality="soxr_hq")
+        n_samples = int(np.ceil(len(waveform) * (sample_rate / rate)))
+        if len(resampled) != n_samples:
+            resampled = np.pad(resampled[:n_samples], (0, max(n_samples - len(resampled), 0)))
+        check_samples(name, resampled)
+    return np.asarray(resampled)
 
 
 def check_samples(name: str, samples: NDArray[Any]) -> None:
     """Refuse samples that are not finite numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(samples.sum()):  # found in a third of the time
+            return
     n_bad = len(samples) - np.count_nonzero(np.isfinite(samples))
     if n_bad:
         raise MediaError(
@@ -90,6 +100,8 @@ _MOST_CHANNELS = 64  # that FFmpeg converts
 
 def _decode(source: Source, name: str) -> tuple[NDArray[np.float32], int]:
     """Decode sound into the mean of its channels and its sample rate."""
+    if (read := read_sound(source)) is not None:
+        return _mixed(read[0], 0, 1), read[1]
     blocks: list[NDArray[np.float32]] = []
     n_bytes, rate = 0, 0
     for block, block_rate in decode_blocks(source, name):
@@ -143,10 +155,8 @@ def decode_blocks(source: Source, name: str) -> Iterator[tuple[NDArray[np.float3
             if n_samples > limits.max_seconds * rate:
                 raise beyond_limit(name, "max_seconds", "more sound")
             if frame.format.name in _FULL_SCALE and n_channels < _CRASHING_CHANNELS:
-                samples = frame.to_ndarray()
-                if not frame.format.is_planar:
-                    samples = samples.reshape(-1, n_channels).T
-                yield _mixed(samples[:, part], *_FULL_SCALE[frame.format.name]), rate
+                samples = _channels(frame, n_channels)[:, part]
+                yield _mixed(samples, *_FULL_SCALE[frame.format.name]), rate
                 continue
             for block in to_float.resample(frame):
                 samples = block.to_ndarray().reshape(-1, n_channels)[part]
@@ -167,6 +177,27 @@ _FULL_SCALE: dict[str, tuple[float, float]] = {
         "u8": (128, 2**7), "s16": (0, 2**15), "s32": (0, 2**31), "flt": (0, 1), "dbl": (0, 1),
     }.items()
 }  # fmt: skip
+
+
+_DTYPES: dict[str, Any] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
+
+
+def _channels(frame: Any, n_channels: int) -> NDArray[Any]:
+    """View a frame's samples in the decoder's memory; shape (n_channels, n_samples)."""
+    dtype = _DTYPES[frame.format.name.removesuffix("p")]
+    # `AudioFrame.to_ndarray` copies, which takes a third of the time of decoding.
+    if not frame.format.is_planar:
+        samples = np.frombuffer(frame.planes[0], dtype)[: frame.samples * n_channels]
+        return samples.reshape(-1, n_channels).T
+    if n_channels == 1:
+        return np.frombuffer(frame.planes[0], dtype)[np.newaxis, : frame.samples]
+    return np.stack([np.frombuffer(plane, dtype)[: frame.samples] for plane in frame.planes])
 
 
 def _mixed(channels: NDArray[Any], silence: float, full_scale: float) -> NDArray[np.float32]:

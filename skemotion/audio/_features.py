@@ -253,7 +253,7 @@ def audio_features(
 
 
 def _widths(n_mfcc: int, n_mels: int) -> dict[str, int]:
-    """Say how many values each feature has in a frame."""
+    """Return the number of values of each feature in a frame."""
     return {
         "mfcc": n_mfcc,
         "zcr": 1,

@@ -51,7 +51,8 @@ class AudioLoader(ClipTransformer):
     -----
     Of several audio streams, the first marked as default is used, or else the first. A segment is
     ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from ``round(10 * rate)``
-    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Times
+    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Where sound
+    and picture begin a quarter of a second or more apart, times count from the picture. Times
     outside the clip are refused, except an end up to half a second after the clip's. AAC decoders
     may generate noise, which differs between a segment and the clip. Integers are scaled by their
     type to [-1, 1), as in sound files. Of a waveform with two axes, the much shorter axis holds the
@@ -120,7 +121,7 @@ class AudioLoader(ClipTransformer):
         return resample(_mono(samples, name), int(rate), self.sample_rate, name)
 
     def transform_windows(
-        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
+        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float, first: int = 0
     ) -> Iterator[ClipWindow]:
         """Load a recording window by window, decoding it once and holding one window.
 
@@ -130,6 +131,8 @@ class AudioLoader(ClipTransformer):
             A recording of any length within `skemotion.limits`.
         window, hop : float
             Length of a window, and from the beginning of one to that of the next, in seconds.
+        first : int, default=0
+            Number of the first window to give. Decoding begins shortly before it.
 
         Yields
         ------
@@ -156,7 +159,7 @@ class AudioLoader(ClipTransformer):
         ... ):  # doctest: +SKIP
         ...     print(window.start, window.end, window.content.shape)
         """
-        return waveform_windows(clip, self.sample_rate, window, hop)
+        return waveform_windows(clip, self.sample_rate, window, hop, first)
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the one column of waveforms; of a table, the samples."""

@@ -228,7 +228,7 @@ def _cepstrum() -> NDArray[np.float64]:
 # temporary arrays at each.
 @numba.njit(cache=True, nogil=True)
 def _apply_window(frames, windowed, zcr):  # type: ignore[no-untyped-def]
-    """Fade the ends of frames out, and count how often they change their sign; 0 is one, too."""
+    """Window frames, and take their rate of sign changes; zero counts as a sign of its own."""
     for f in range(len(frames)):
         crossings = 0
         for i in range(1, _FRAME_LENGTH):

@@ -86,7 +86,7 @@ def blocks(n_frames: int) -> Iterator[slice]:
 
 
 def _sounding(speech: NDArray[np.float64], trim: float) -> slice:
-    """Say from where to where a waveform sounds; equals `librosa.effects.trim`."""
+    """Return where sound begins and ends in a waveform; equals `librosa.effects.trim`."""
     n_whole = len(speech) // _TRIM_HOP
     hops = speech[: n_whole * _TRIM_HOP].reshape(n_whole, _TRIM_HOP)
     rest = speech[n_whole * _TRIM_HOP :]

@@ -96,7 +96,7 @@ def contours(curves: NDArray[np.float64], n_coefficients: int) -> NDArray[np.flo
 
 
 def modulation(bands: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Say how fast the levels of bands go up and down.
+    """Measure how fast the levels of bands go up and down.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def timing(
 
 @lru_cache(maxsize=64)
 def _places(n_frames: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Say between which of the ordered values percentiles are, and how far from the lower one."""
+    """Find the ordered values that percentiles lie between, and the distance from the lower one."""
     place = _PERCENTILES / 100 * (n_frames - 1)
     before = place.astype(np.intp)
     return before, np.minimum(before + 1, n_frames - 1), place - before

@@ -21,7 +21,8 @@ from ._groups import group_params
 from ._kinds import rows_from
 from ._output import TableOutputMixin
 from ._parts import model_parts
-from ._tables import as_table, check_columns, column_names, speaker_codes
+from ._tables import as_table, column_names, speaker_codes
+from ._versions import package_versions
 from ._windows import ClipWindow, sliding_windows
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "as_table",
     "check_cell",
     "check_clips",
-    "check_columns",
     "check_input_names",
     "clip_column",
     "column_names",
@@ -44,6 +44,7 @@ __all__ = [
     "model_parts",
     "object_array",
     "one_column",
+    "package_versions",
     "remember_column",
     "rows_from",
     "sliding_windows",

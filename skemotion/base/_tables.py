@@ -32,7 +32,7 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
     Raises
     ------
     ValueError
-        If X is a table with none of `columns`, or a table of numbers without names.
+        If X is a table with none of `columns`, one with two of a name, or numbers without names.
 
     Examples
     --------
@@ -54,31 +54,12 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
             "rename them, or pass a list of clips."
         )
     wanted = list(dict.fromkeys([*columns, *extra]))
-    check_columns(X)
+    twice = sorted(set(X.columns[X.columns.duplicated()]) & set(wanted))
+    if twice:
+        raise ValueError(f"Expected a table with one column of each name, found {twice} twice.")
     empty = pd.Series([None] * len(X), X.index, dtype=object)
     missing = {name: empty for name in wanted if name not in X}
     return X.assign(**missing)[wanted]
-
-
-def check_columns(X: Any) -> None:
-    """Refuse a table in which several columns have one name.
-
-    Parameters
-    ----------
-    X : table or column of clips
-
-    Raises
-    ------
-    ValueError
-        If there are such columns.
-    """
-    names = list(getattr(X, "columns", ()))
-    double = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if double:
-        raise ValueError(
-            f"Expected one column of each name, found several named {double[0]!r}: remove or "
-            "rename them."
-        )
 
 
 def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class ClipWindow(NamedTuple):
 
 
 def sliding_windows(
-    items: Iterable[tuple[float, Item]], window: float, hop: float
+    items: Iterable[tuple[float, Item]], window: float, hop: float, first: int = 0
 ) -> Iterator[ClipWindow]:
     """Gather what happens one after the other into windows, holding one window at a time.
 
@@ -40,6 +40,8 @@ def sliding_windows(
         With their times in seconds, in order.
     window, hop : float
         Length of a window, and from the beginning of one to that of the next, in seconds.
+    first : int, default=0
+        Number of the first window to give; items before it are passed over.
 
     Yields
     ------
@@ -58,7 +60,7 @@ def sliding_windows(
     ClipWindow(start=2.0, end=3.0, content=['c'])
     """
     held: deque[tuple[float, Item]] = deque()
-    n_windows, last, gap = 0, None, 0.0
+    n_windows, last, gap = first, None, 0.0
 
     def content(end: float) -> list[Item]:
         return [item for time, item in held if time < end - _INSTANT]

@@ -130,7 +130,7 @@ def _one_by_one(describe: Any, X: Any) -> tuple[Any, NDArray[np.intp], dict[int,
 
 
 def empty_rows(X: Any, besides: str | None = None) -> NDArray[np.bool_]:
-    """Say which rows of a column, a table or an array hold nothing at all.
+    """Return which rows of a column, a table or an array hold nothing at all.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def empty_rows(X: Any, besides: str | None = None) -> NDArray[np.bool_]:
 
 
 def _undescribed_rows(described: Any) -> NDArray[np.bool_]:
-    """Say which rows have no number, although a name, such as the speaker's, may be there."""
+    """Return which rows have no number, although a name, such as the speaker's, may be there."""
     if described.ndim == 2 and (isinstance(described, pd.DataFrame) or described.dtype == object):
         table = pd.DataFrame(described).infer_objects()
         numbers = [dtype.kind == "f" for dtype in table.dtypes]

@@ -136,7 +136,7 @@ class _Dropout(nn.Module):
 
 
 def _present(n_frames: Tensor, length: int) -> Tensor:
-    """Tell frames, (n_clips, length), from padding."""
+    """Return which steps, (n_clips, length), are frames rather than padding."""
     return torch.arange(length, device=n_frames.device) < n_frames[:, None]
 
 

@@ -25,6 +25,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER",
                         help="save confusion matrices (PNG), figures (JSON) and predictions "
                         "(CSV)")  # fmt: skip
+    parser.add_argument("--report", type=Path, metavar="FILE",
+                        help="save all of it as one page (HTML) that opens anywhere")  # fmt: skip
     parser.add_argument("--compare", type=Path, metavar="OTHER",
                         help="say by how much this is better than what evaluate --out saved: the "
                         "folder, or one file of predictions (CSV)")  # fmt: skip
@@ -36,13 +38,26 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         check_folder(options.out)
+    from ..inspection import check_report_path, write_report
     from ..model_selection import compare
+    from ..pipeline import measure_costs
     from ._work import Work
 
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
+    if options.report is not None:
+        check_report_path(options.report)
     others = [] if options.compare is None else _others(options.compare, protocols)
     with Work.on_corpus(options, needs_speakers=True) as work:
         results = report(work, protocols, options.out)
+        if options.report is not None:
+            page = write_report(
+                results,
+                options.report,
+                title=f"Evaluation on {options.corpus}",
+                command=options.command,
+                costs=measure_costs(work.model, work.corpus.data.iloc[work.usable]),
+            )
+            print(f"Saved {page}")
     for result, other in zip(results, others, strict=False):
         print(f"{result.protocol}, UAR compared with {options.compare}: {compare(other, result)}")
     return 0

@@ -1,10 +1,11 @@
-"""The command line: ``skemotion demo | evaluate | train | predict | timeline | cache | fetch``."""
+"""The command line: ``skemotion`` and the name of a command."""
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -13,12 +14,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from .. import __version__
-from . import _cache, _demo, _evaluate, _fetch, _predict, _timeline, _train
+from . import _cache, _demo, _evaluate, _explain, _fetch, _predict, _serve, _timeline, _train
 from ._messages import complain
 from ._options import limits_given
 
 # Commands import what they need when they run: help should not wait for decoders.
-_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _cache, _fetch)
+_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _explain, _serve, _cache, _fetch)
 _STATUS = """\
 exit status:
   0    done
@@ -28,7 +29,7 @@ exit status:
 """
 _INTERRUPTED = (
     "interrupted. A model is saved whole or not at all; what --cache or fetch has so far is used "
-    "next time."
+    "next time; predict and timeline go on with a file by --resume."
 )
 
 
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         Exit status.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.command = shlex.join(["skemotion", *words])
     before = {number: signal.signal(number, _terminate) for number in _endings()}
     try:
         with warnings.catch_warnings():

@@ -34,12 +34,16 @@ def add(commands: Commands) -> None:
     parser.add_argument("--fps", type=_positive, default=20.0, metavar="N",
                         help="frames a second in which faces are looked for "
                         "(default: %(default)s)")  # fmt: skip
+    parser.add_argument("--resume", action="store_true",
+                        help="go on where the same command was ended; needs --output")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print or save a timeline per clip, and say which clips cannot be used."""
     outputs = _outputs(options.clips, options.output)
+    parts = [None if path is None else _part(path) for path in outputs]
+    _check_parts(parts, resume=options.resume)
     from .. import limits
     from ..inspection import write_timeline
     from ..model_selection import predict_timeline
@@ -47,7 +51,10 @@ def run(options: argparse.Namespace) -> int:
 
     model = load_model(options.model)
     n_failed = 0
-    for clip, path in zip(options.clips, outputs, strict=True):
+    for clip, path, part in zip(options.clips, outputs, parts, strict=True):
+        if options.resume and path and part and path.exists() and not part.exists():
+            print(f"{path} is there already", flush=True)
+            continue
         try:
             with limits(
                 max_seconds=_MOST_SECONDS,
@@ -61,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
                     options.hop,
                     smooth=options.smooth,
                     fps=options.fps,
+                    checkpoint=part,
                     verbose=path is not None,
                 )
         except ValueError as error:
@@ -71,7 +79,25 @@ def run(options: argparse.Namespace) -> int:
             _print(timeline, clip)
         else:
             print(f"Saved {write_timeline(timeline, path)}", flush=True)
+        if part is not None:
+            part.unlink()
     return 1 if n_failed else 0
+
+
+def _part(path: Path) -> Path:
+    """Return where windows are kept until a timeline is complete."""
+    return path.with_name(f"{path.name}.part")
+
+
+def _check_parts(parts: Sequence[Path | None], *, resume: bool) -> None:
+    """Refuse to resume nothing, and to throw away what an interrupted run has left."""
+    if resume and None in parts:
+        raise ValueError("--resume goes on with a file: give one by --output.")
+    for part in parts:
+        if part is not None and part.exists() and not resume:
+            raise FileExistsError(
+                f"{part}: an interrupted run left this. Go on with it by --resume, or remove it."
+            )
 
 
 def _print(timeline: Any, clip: str) -> None:
@@ -90,7 +116,7 @@ def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
         return [None] * len(clips)
     known = {name.lower(): name for name in FORMATS}
     if output.name.lower() in known:  # an ending alone
-        paths = [Path(clip).with_suffix(known[output.name.lower()]) for clip in clips]
+        paths = [_next_to(clip, known[output.name.lower()]) for clip in clips]
     elif output.suffix.lower() not in known:
         raise ValueError(
             f"{output}: expected a name that ends in {', '.join(FORMATS)}, or one of these endings "
@@ -103,6 +129,12 @@ def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
         )
     else:
         paths = [output]
+    for path in {path for path in paths if paths.count(path) > 1}:
+        both = [clip for clip, other in zip(clips, paths, strict=True) if other == path]
+        raise ValueError(
+            f"{path}: the timelines of {both[0]} and {both[1]} would both be saved there. Give one "
+            "clip at a time, each with a name to save."
+        )
     for path, clip in zip(paths, clips, strict=True):
         check_folder(path.parent)
         if path == Path(clip):
@@ -112,6 +144,15 @@ def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
 
             check_pictures()
     return list(paths)
+
+
+def _next_to(clip: str, ending: str) -> Path:
+    """Name a file next to a clip; of a segment, with its times."""
+    from ..io import split_fragment
+
+    whole, segment = split_fragment(clip)
+    times = "" if segment is None else clip[len(whole) :]
+    return Path(whole).with_suffix("").with_name(f"{Path(whole).stem}{times}{ending}")
 
 
 def _positive(word: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..io import MediaError
+from ..io import MediaError, split_fragment
 from ._files import PICTURE, SOUND, column, folder_files
 from ._table import load_table
 from ._table_files import TABLES
@@ -78,7 +78,7 @@ def find_clips(
         source, path = os.fspath(given), Path(given)
         if path.is_dir():
             rows += _in_folder(path)
-        elif _is_landmarks(path):
+        elif _is_landmarks(Path(split_fragment(source)[0])):
             rows.append({"landmarks": source})
         elif path.suffix.lower() not in TABLES:
             rows.append({"video": source, "audio": source})
@@ -100,7 +100,7 @@ def _in_folder(folder: Path) -> list[dict[str, Any]]:
 
 
 def _is_landmarks(path: Path) -> bool:
-    """Say whether a file is one of landmarks, rather than a table of clips."""
+    """Return whether a file holds landmarks rather than a table of clips."""
     member, archive, _ = str(path).partition("::")
     if archive:
         return member.lower().endswith(".csv")

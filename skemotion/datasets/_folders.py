@@ -158,7 +158,7 @@ def _found(names: list[str], pattern: re.Pattern[str], what: str) -> list[str]:
 
 
 def _first(files: list[File], suffixes: set[str]) -> str | None:
-    """Give the first file of a kind, a lossless one if there is one."""
+    """Return the first file of a kind, a lossless one if there is one."""
     kind = [file.address for file in files if file.suffix in suffixes]
     return min(kind, key=_is_lossy, default=None)
 

@@ -97,10 +97,11 @@ def check_files(clips: dict[str, list[str | None]], name: str) -> None:
     if missing:
         some = [f"{cell} (row {row})" for cell, row in list(missing.items())[:_N_NAMED]]
         more = ", ..." if len(missing) > _N_NAMED else ""
+        windows = " Here, / parts folders, not \\." if os.sep == "/" and "\\" in some[0] else ""
         raise MediaError(
             f"{name}: expected every clip to be there, found no such file for {len(missing)} of "
             f"them: {', '.join(some)}{more}. Correct the paths, which are relative to the table's "
-            "folder, or leave these rows out."
+            f"folder, or leave these rows out.{windows}"
         )
 
 

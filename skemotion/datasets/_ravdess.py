@@ -205,7 +205,7 @@ def _find_landmarks(
     keys: list[tuple[str, ...]],
     recordings: str | os.PathLike[str],
 ) -> list[str | None]:
-    """Give the file of each recording's landmarks."""
+    """Find the file of each recording's landmarks."""
     found = find_recordings(path, _LANDMARKS, {".csv"})
     if not set(found) & set(keys):
         raise MediaError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..io import MediaError, local_path, split_fragment
+from ..io import limits_in_force, local_path, split_fragment
 from ._files import SOUND
 from ._own import check_files, make_own_bunch, rows_named
 from ._table_files import read_table
+from ._table_times import cut_clips, read_times
 
 _MODALITIES = ("video", "audio", "landmarks")
 
@@ -40,7 +43,8 @@ def load_table(
     Parameters
     ----------
     source : str, path-like or DataFrame
-        The table: CSV (``.csv``; separated by comma or semicolon), TSV (``.tsv``, ``.tab``) or
+        The table: CSV (``.csv``; separated by commas, tabs, or semicolons, where commas are
+        decimal), TSV (``.tsv``, ``.tab``) or
         Parquet (``.parquet``, ``.pq``; needs pyarrow), in a file or at an address of fsspec; or a
         DataFrame, with its index where that has names.
     video, audio, landmarks : str, default=None
@@ -55,15 +59,18 @@ def load_table(
         Column of what must not be both in training and in test, usually who speaks. None takes
         ``speaker``, if there is such a column.
     start, end : str, default=None
-        Columns of times (numbers in seconds, timedeltas, or ``hh:mm:ss``), where a row is a part
-        of a clip; an empty cell stands for the clip's start or end. None takes ``start`` and
+        Columns of times (numbers in seconds, timedeltas, ``mm:ss`` or ``hh:mm:ss``), where a row is
+        a part of a clip; an empty cell stands for the clip's start or end. None takes ``start`` and
         ``end``, if there are such columns. The parts become addresses such as
-        ``clip.mp4#t=10,12.5``, which every loader decodes by seeking.
+        ``clip.mp4#t=10,12.5``, which every loader decodes by seeking; landmark files need a column
+        of time stamps.
     must_exist : bool, default=True
         Whether missing files are an error here, all of them in one, rather than when they are
         opened.
     storage_options : dict, default=None
-        For fsspec, where the table itself lies elsewhere.
+        For fsspec, where the table itself lies elsewhere. Its clips are opened later on, when
+        these are gone: where they lie elsewhere as well, use
+        ``skemotion.limits(allow_urls=True, storage_options=...)`` for both.
 
     Returns
     -------
@@ -90,7 +97,8 @@ def load_table(
     ------
     ValueError
         If a column is not there, or there twice; if the table has no rows; if a row has no clip,
-        no emotion or no group, or times that are none.
+        no emotion or no group, or times that are none; if clips lie elsewhere and
+        `storage_options` would not reach them.
     MediaError
         If files are missing.
     FileNotFoundError
@@ -99,6 +107,11 @@ def load_table(
         If pyarrow, or what an address needs, is not installed.
     TypeError
         If `source` is neither path nor DataFrame.
+
+    Warns
+    -----
+    UserWarning
+        If emotions differ in nothing but upper and lower case.
 
     See Also
     --------
@@ -137,12 +150,14 @@ def load_table(
     }  # fmt: skip
     found = _find_columns(table, asked, name)
     clips = _clips(table, found, folder, name)
-    _cut(
-        clips, _times(table, found.get("start"), name), _times(table, found.get("end"), name), name
-    )
+    if storage_options:
+        _check_reachable(clips, name)
+    starts, ends = (read_times(table, found.get(key), name) for key in ("start", "end"))
+    cut_clips(clips, starts, ends, name)
     if must_exist:
         check_files(clips, name)
     labels = _labels(table, found.get("target"), name, "target=None where clips have no emotions")
+    _warn_of_spellings(labels, name)
     parts = _labels(table, found.get("groups"), name, "a name for each")
     who = "speaker" if "speaker" in table else found.get("groups")
     used = {*(found.get(key) for key in (*_MODALITIES, "file")), "speaker"} - {None}
@@ -157,7 +172,7 @@ def load_table(
 
 
 def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) -> dict[str, str]:
-    """Tell which column stands for what."""
+    """Find which column stands for what."""
     there = f"There are: {', '.join(table.columns)}."
     for parameter, column in asked.items():
         if column is not None and column not in table:
@@ -222,6 +237,8 @@ def _address(cell: Any, folder: str, row: int, column: str, name: str) -> str | 
             f"{type(cell).__name__} in row {row}. Pass another column."
         )
     text = os.fspath(cell).strip()
+    if text.startswith(("~/", "~\\")):
+        text = os.fspath(Path(text).expanduser())
     if not text:
         return None
     member, separator, place = text.rpartition("::")
@@ -235,70 +252,22 @@ def _address(cell: Any, folder: str, row: int, column: str, name: str) -> str | 
     return f"{member}{separator}{place}"
 
 
+def _check_reachable(clips: dict[str, list[str | None]], name: str) -> None:
+    """Refuse clips that loaders could not open for lack of what the table was opened with."""
+    if limits_in_force().storage_options:
+        return
+    for cell in chain.from_iterable(clips.values()):
+        if cell is not None and local_path(cell.rpartition("::")[2]) is None:
+            raise ValueError(
+                f"{name}: expected clips on this machine where storage_options are for the table "
+                f"alone, found {cell}. Leave them out here, and load the table and use its clips "
+                "inside `with skemotion.limits(allow_urls=True, storage_options=...)`."
+            )
+
+
 def _is_sound(address: str) -> bool:
     whole, _ = split_fragment(address)
     return PurePosixPath(os.fspath(whole).split("::")[0]).suffix.lower() in SOUND
-
-
-def _times(table: pd.DataFrame, column: str | None, name: str) -> list[float | None] | None:
-    """Read a column of times in seconds; None where a cell is empty."""
-    if column is None:
-        return None
-    cells = table[column]
-    seconds = pd.to_numeric(cells, errors="coerce")
-    if pd.api.types.is_timedelta64_dtype(cells):
-        seconds = cells.dt.total_seconds()
-    else:
-        texts = cells[seconds.isna() & cells.notna()]
-        seconds = seconds.astype(float)
-        seconds[texts.index] = pd.to_timedelta(
-            texts.astype(str), errors="coerce"
-        ).dt.total_seconds()
-    is_bad = (seconds.isna() & cells.notna()) | (seconds < 0) | np.isinf(seconds)
-    is_bad &= ~cells.astype(str).isin(["NaT", ""])
-    if is_bad.any():
-        rows = np.flatnonzero(is_bad).tolist()
-        raise ValueError(
-            f"{name}: expected times in seconds or as hh:mm:ss in the column {column!r}, found "
-            f"{cells.tolist()[rows[0]]!r} in {rows_named(rows)}. Correct them."
-        )
-    return [None if pd.isna(time) else float(time) for time in seconds]
-
-
-def _cut(
-    clips: dict[str, list[str | None]],
-    starts: list[float | None] | None,
-    ends: list[float | None] | None,
-    name: str,
-) -> None:
-    """Give the clips the times of their rows."""
-    if starts is None and ends is None:
-        return
-    n_rows = len(next(iter(clips.values())))
-    starts, ends = starts or [None] * n_rows, ends or [None] * n_rows
-    bad = [
-        row
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True))
-        if end is not None and end <= (start or 0)
-    ]
-    if bad:
-        raise ValueError(
-            f"{name}: expected a start before the end, found another order in {rows_named(bad)}. "
-            "Correct the times."
-        )
-    for cells in clips.values():
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            cell = cells[row]
-            if cell is None or (not start and end is None):
-                continue
-            if split_fragment(cell)[1] is not None:
-                raise MediaError(f"{cell}: expected times once, found them in row {row} as well.")
-            times = _decimal(start or 0.0) + ("" if end is None else f",{_decimal(end)}")
-            cells[row] = f"{cell}#t={times}"
-
-
-def _decimal(seconds: float) -> str:
-    return f"{seconds:.9f}".rstrip("0").rstrip(".")
 
 
 def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> NDArray[Any] | None:
@@ -308,13 +277,29 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
     if empty:
         raise ValueError(
             f"{name}: expected a value in every row of the column {column!r}, found none in "
-            f"{rows_named(empty)}. Add them, or leave the rows out, or pass {remedy}."
+            f"{rows_named(empty)}, or a word such as NA that stands for none. Add them, or leave "
+            f"the rows out, or pass {remedy}."
         )
     return np.array(_plain(table[column]))
 
 
+def _warn_of_spellings(labels: NDArray[Any] | None, name: str) -> None:
+    if labels is None or labels.dtype.kind != "U":
+        return
+    spellings: dict[str, list[str]] = {}
+    for label in np.unique(labels).tolist():
+        spellings.setdefault(label.casefold().strip(), []).append(label)
+    for several in spellings.values():
+        if len(several) > 1:
+            warnings.warn(
+                f"{name}: {' and '.join(map(repr, several))} count as different emotions. Write "
+                "them alike if they are the same.",
+                stacklevel=3,
+            )
+
+
 def _plain(labels: pd.Series) -> list[Any]:
-    """Give labels as numbers where all of them are, whole ones if they can be, or else as texts."""
+    """Return labels as numbers if all of them are, whole ones if possible, or else as text."""
     cells = [None if pd.isna(cell) else cell for cell in labels.tolist()]
     known = [cell for cell in cells if cell is not None]
     if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):

@@ -4,6 +4,7 @@ from ._bspline import BSplineProjector, bspline_basis, bspline_evaluate, bspline
 from ._mini_rocket import MiniRocket
 from ._multi_rocket import MultiRocket
 from ._resampler import TrajectoryResampler
+from ._rocket_kernels import RocketKernels
 from ._statistics import TrajectoryStatistics, trajectory_statistics
 from ._tucker import PartialTucker
 from ._tucker_numerics import partial_tucker
@@ -13,6 +14,7 @@ __all__ = [
     "MiniRocket",
     "MultiRocket",
     "PartialTucker",
+    "RocketKernels",
     "TrajectoryResampler",
     "TrajectoryStatistics",
     "bspline_basis",

@@ -14,6 +14,7 @@ LENGTH = 9
 PLACES = np.array(list(combinations(range(LENGTH), 3)), dtype=np.int32)
 _MOST_DILATIONS = 32
 _MOST_CHANNELS = 9
+_TYPES = [np.int32, np.int32, np.int64, np.int32, np.float32]  # of the parts of RocketKernels
 
 POOLS = ("ppv", "longest", "mean", "place")  # as many columns of `transform` per bias, in order
 
@@ -22,12 +23,26 @@ class RocketKernels(NamedTuple):
     """Kernels drawn for series of one shape, with the biases that training series gave.
 
     Every dilation goes with all 84 kernels; such a pair reads some of the channels and has some
-    biases. Pairs are counted dilation by dilation.
+    biases. Pairs are counted dilation by dilation. `MiniRocket` and `MultiRocket` keep one of these
+    for each order of differences, in ``kernels_``.
+
+    Attributes
+    ----------
+    dilations : ndarray of int32, shape (n_dilations,)
+        Points between two weights of a kernel.
+    n_biases : ndarray of int32, shape (n_dilations,)
+        Biases of each pair of a dilation.
+    starts : ndarray of int64, shape (84 * n_dilations + 1,)
+        Where the channels of a pair begin.
+    channels : ndarray of int32
+        What the pairs read, pair by pair.
+    biases : ndarray of float32
+        Pair by pair.
     """
 
     dilations: NDArray[np.int32]
-    n_biases: NDArray[np.int32]  # per pair, of each dilation
-    starts: NDArray[np.int64]  # where a pair's channels begin; one more than pairs
+    n_biases: NDArray[np.int32]
+    starts: NDArray[np.int64]
     channels: NDArray[np.int32]
     biases: NDArray[np.float32]
 
@@ -141,12 +156,44 @@ def transform(
     -------
     features : ndarray of float32, shape (n_clips, n_biases) or (n_clips, 4 * n_biases)
         All biases of one pool, then of the next.
+
+    Raises
+    ------
+    ValueError
+        If the kernels are not for such series.
     """
+    _check_kernels(kernels, *series.shape[1:])
     n_pools = 1 if pooling == "ppv" else len(POOLS)
     features = np.zeros((len(series), n_pools, len(kernels.biases)), dtype=np.float32)
     for row, clip in enumerate(series):
         _transform(np.ascontiguousarray(clip), PLACES, *kernels, features[row])
     return features.reshape(len(series), -1)
+
+
+def _check_kernels(kernels: RocketKernels, n_channels: int, n_points: int) -> None:
+    """Check all that compiled code relies on: kernels may come from a file of anybody's."""
+    types = [p.dtype for p in kernels if isinstance(p, np.ndarray) and p.ndim == 1]
+    if types != _TYPES or not _in_bounds(kernels, n_channels, n_points):
+        raise ValueError(
+            f"Expected kernels for series of {n_channels} channels and {n_points} points, found "
+            "others. Fit again, or get the model again."
+        )
+
+
+def _in_bounds(kernels: RocketKernels, n_channels: int, n_points: int) -> bool:
+    dilations, n_biases, starts, channels, biases = kernels
+    return bool(
+        len(dilations) == len(n_biases)
+        and len(starts) == len(PLACES) * len(dilations) + 1
+        and np.all(dilations >= 1)
+        and np.all(dilations <= (n_points - 1) // (LENGTH - 1))
+        and np.all(n_biases >= 0)
+        and len(PLACES) * n_biases.sum(dtype=np.int64) == len(biases)
+        and starts[0] == 0
+        and starts[-1] == len(channels)
+        and np.all(np.diff(starts) >= 0)
+        and np.all((channels >= 0) & (channels < n_channels))
+    )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix as count_confusions
 
+from ._colors import readable_on
+
 
 class EvaluationDisplay:
     """Confusion matrix, with the share of each true label's clips in every cell.
@@ -157,7 +159,7 @@ class EvaluationDisplay:
                 "" if np.isnan(share) else f"{100 * share:.0f}",
                 ha="center",
                 va="center",
-                color=_readable_on(image.cmap(image.norm(share))),
+                color=readable_on(image.cmap(image.norm(share))),
             )
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
         bar.set_label("share of the true label's clips, %")
@@ -170,14 +172,6 @@ class EvaluationDisplay:
             ax.set_title(self.title)
         self.im_, self.text_, self.ax_, self.figure_ = image, texts, ax, ax.figure
         return self
-
-
-def _readable_on(color: Sequence[float]) -> str:
-    """Return black or white, whichever has more contrast (WCAG 2.1, relative luminance)."""
-    red, green, blue = (
-        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
-    )
-    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else "black"
 
 
 def _new_axes(n_labels: int) -> Any:

@@ -31,7 +31,8 @@ def write_timeline(timeline: pd.DataFrame, path: str | os.PathLike[str]) -> Path
     timeline : DataFrame
         From `predict_timeline`.
     path : path-like
-        Where to; its folder must exist. The endings are those of `TIMELINE_FORMATS`:
+        Where to; its folder must exist. The file is written whole or not at all. The endings are
+        those of `TIMELINE_FORMATS`:
 
         - ``.csv``: the table;
         - ``.json``: a list of windows, each with its ``probabilities`` by emotion;
@@ -81,7 +82,13 @@ def write_timeline(timeline: pd.DataFrame, path: str | os.PathLike[str]) -> Path
             f"{path}: expected a name that ends in {', '.join(TIMELINE_FORMATS)}, found "
             f"{path.suffix or 'none'}."
         )
-    write(timeline, path)
+    # Whole or not at all.
+    part = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(timeline, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

@@ -2,7 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
-from ._fragments import Segment, split_fragment
+from ._fragments import Segment, decimal, split_fragment, starting_at
 from ._guard import in_worker
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
@@ -14,7 +14,8 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
-from ._segments import cut_sound, timed_frames
+from ._segments import check_inside, cut_sound, sound_delay, timed_frames
+from ._sound_files import read_sound
 from ._workers import (
     Outcome,
     call_isolated,
@@ -35,11 +36,13 @@ __all__ = [
     "call_isolated",
     "can_isolate",
     "check_allowed",
+    "check_inside",
     "check_pixels",
     "choose_output",
     "claimed_seconds",
     "clip_name",
     "cut_sound",
+    "decimal",
     "decoding_threads",
     "enforced",
     "fetch",
@@ -54,8 +57,11 @@ __all__ = [
     "open_session",
     "open_stream",
     "own_cores",
+    "read_sound",
     "run_isolated",
+    "sound_delay",
     "split_fragment",
+    "starting_at",
     "timed_frames",
     "without_workers",
 ]

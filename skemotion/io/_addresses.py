@@ -12,6 +12,7 @@ from typing import IO
 
 import fsspec
 
+from ._archives import open_archive
 from ._errors import MediaError, beyond_limit
 from ._limits import limits_in_force
 
@@ -112,7 +113,8 @@ def fetch(address: str) -> io.BytesIO:
     first, _, place = address.partition("::")
     try:
         if place and first.startswith("zip://"):
-            with _open(place, address) as file, zipfile.ZipFile(file) as archive:
+            path = None if "::" in place else local_path(place)
+            with _open(place, address) as file, open_archive(file, path) as archive:
                 member = _check_member(archive, first.removeprefix("zip://"), address)
                 with archive.open(member) as stream:
                     content = _read(stream, address)
@@ -142,7 +144,13 @@ def _open(place: str, address: str) -> IO[bytes]:
     if path is not None and "::" not in path:
         return open_file(path, address)
     check_allowed(address)
-    file: IO[bytes] = fsspec.open(place, "rb").open()
+    options = limits_in_force().storage_options
+    try:
+        file: IO[bytes] = fsspec.open(place, "rb", **options).open()
+    except UNREADABLE:
+        raise
+    except Exception as error:  # of a library of its own, such as for keys that are missing
+        raise OSError(f"{type(error).__name__}: {error}") from error
     return file
 
 

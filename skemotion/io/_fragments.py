@@ -84,6 +84,40 @@ def split_fragment(source: Any) -> tuple[Any, Segment | None]:
     return whole, Segment(start, end)
 
 
+def starting_at(source: Any, seconds: float) -> Any:
+    """Leave out the beginning of a clip, or of its segment.
+
+    Parameters
+    ----------
+    source : path or address
+        The clip, with its times if it is a segment.
+    seconds : float
+        How much to leave out.
+
+    Returns
+    -------
+    address : path or address
+        That of the rest; `source` itself where nothing is left out.
+
+    Examples
+    --------
+    >>> from skemotion.io import starting_at
+    >>> starting_at("clip.mp4#t=10,12.5", 2), starting_at("clip.mp4", 0.5)
+    ('clip.mp4#t=12,12.5', 'clip.mp4#t=0.5')
+    """
+    if not seconds:
+        return source
+    whole, segment = split_fragment(source)
+    start, end = segment or Segment(Fraction(0), None)
+    times = [decimal(start + Fraction(seconds)), *([] if end is None else [decimal(end)])]
+    return f"{os.fspath(whole)}{_MARK}{','.join(times)}"
+
+
+def decimal(seconds: float | Fraction) -> str:
+    """Write a time as addresses have it, to the nanosecond."""
+    return f"{float(seconds):.9f}".rstrip("0").rstrip(".")
+
+
 def _seconds(time: str) -> Fraction:
     seconds = Fraction(0)
     for part in time.split(":"):

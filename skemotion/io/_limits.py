@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ class Limits:
     max_ratio: float = 200
     sample_rates: tuple[int, int] = (1_000, 1_000_000)
     allow_urls: bool = False
+    # Secrets, which no error should show.
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     max_decode_seconds: float = 600
     max_memory: int | None = None
     # Whether time or memory were limited by the user, for which workers are needed.
@@ -58,6 +60,7 @@ def limits(
     allow_urls: bool | None = None,
     max_decode_seconds: float | None = None,
     max_memory: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Limits]:
     """Change the limits on what is loaded, for the code inside a ``with`` block.
 
@@ -98,6 +101,10 @@ def limits(
     max_memory : int, default=None
         Memory (bytes) that a worker process may take for a clip, besides what it has at its start;
         by default, half of the machine's. On Linux.
+    storage_options : mapping, default={}
+        What fsspec needs to open such addresses, such as ``{"anon": True}`` for public ``s3://``
+        buckets, or keys. Tables at addresses are opened with them as well. Settings for several
+        kinds of storage belong into fsspec's own configuration.
 
     Yields
     ------
@@ -133,6 +140,7 @@ def limits(
         "allow_urls": allow_urls,
         "max_decode_seconds": max_decode_seconds,
         "max_memory": max_memory,
+        "storage_options": storage_options,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name, value in changes.items():

@@ -31,6 +31,7 @@ __all__ = [
     "clip_name",
     "decoding_threads",
     "identity",
+    "open_input",
     "open_stream",
 ]
 
@@ -72,10 +73,10 @@ def open_stream(
     most = {"max_pixels": str(2 * limits.max_pixels)}
     try:
         with (
-            _input(source, name) as file,
+            open_input(source, name) as file,
             _open(file, {**_OPTIONS, **most}, kind) as container,
         ):
-            stream = _main_stream(container, kind, name)
+            stream = main_stream(container, kind, name)
             _check_claims(container, stream, name, limits, segment)
             if kind == "video":
                 stream.thread_type = "AUTO"
@@ -118,7 +119,7 @@ def _open(
 
 
 def claimed_seconds(source: Source) -> float | None:
-    """Give how long a clip, or its segment, is by the header, which may be wrong.
+    """Return the length of a clip, or of its segment, by the header, which may be wrong.
 
     Parameters
     ----------
@@ -141,9 +142,10 @@ def claimed_seconds(source: Source) -> float | None:
     return None
 
 
-def _main_stream(
+def main_stream(
     container: av.container.InputContainer, kind: Literal["video", "audio"], name: str
 ) -> Any:
+    """Return the main stream of a kind; see `open_stream`."""
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [
         stream
@@ -220,7 +222,7 @@ def decoding_threads(n_threads: int) -> Iterator[None]:
 
 
 def identity(source: Any) -> tuple[str, ...]:
-    """Tell a clip from any other, without reading a file.
+    """Identify a clip among all others, without reading a file.
 
     Parameters
     ----------
@@ -264,8 +266,12 @@ def identity(source: Any) -> tuple[str, ...]:
                 str(status.st_ino),
                 str(status.st_ctime_ns),
             )
-        system, inner = fsspec.core.url_to_fs(path)
+        system, inner = fsspec.core.url_to_fs(path, **limits_in_force().storage_options)
         return ("remote", path, system.ukey(inner))
+    except FileNotFoundError:
+        raise MediaError(
+            f"{path}: expected a media file, found no such file. Check the path."
+        ) from None
     except UNREADABLE as error:
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
@@ -283,7 +289,25 @@ _CONTAINERS = (
 _OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _CONTAINERS}
 
 
-def _input(source: Source, name: str) -> IO[bytes]:
+def open_input(source: Source, name: str) -> IO[bytes]:
+    """Open the file of a clip, or hold it in memory.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        Path, address or encoded file.
+    name : str
+        What to call the clip in an error.
+
+    Returns
+    -------
+    file : binary file
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, empty or cannot be opened.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
     address = os.fspath(source)

@@ -1,7 +1,7 @@
 """Model selection: splits by speaker, evaluation, comparison and leakage."""
 
 from ._audit import audit_split
-from ._calibration import expected_calibration_error
+from ._calibration import calibration_bins, expected_calibration_error
 from ._compare import Comparison, compare, paired_difference
 from ._evaluate import evaluate
 from ._evaluation import Evaluation
@@ -21,6 +21,7 @@ __all__ = [
     "SplitAudit",
     "WithinGroupShuffleSplit",
     "audit_split",
+    "calibration_bins",
     "compare",
     "evaluate",
     "expected_calibration_error",

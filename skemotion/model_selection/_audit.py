@@ -18,6 +18,7 @@ from ..datasets import SCHEMES
 from ..io import clip_name, identity, split_fragment
 from ._copies import content_keys
 from ._leaks import Leak, LeakageWarning, SplitAudit
+from ._overlaps import shared_recordings
 
 CLIP_COLUMNS = ("video", "audio", "path", "file")
 _SENTENCES = ("statement", "sentence")
@@ -31,6 +32,10 @@ _TEXTS = {
     "file": (
         "The same files, or byte-identical copies of them, are",
         "Leave out all but one of them, or give them one group.",
+    ),
+    "overlap": (
+        "Overlapping segments of the same recordings are",
+        "Give all segments of a recording one group.",
     ),
     "augmented copy": (
         "Augmented copies of the same clips are",
@@ -46,11 +51,18 @@ _TEXTS = {
         "Figures then say little about other people; split with groups=speakers, for example by "
         "GroupKFold.",
     ),
+    "segment": (
+        "Other segments of the same recordings are",
+        "Figures then say little about other recordings, rooms and microphones; split with "
+        "groups=the recordings.",
+    ),
     "sentence": (
         "The same sentences are",
         "Figures then say little about other sentences, which a corpus of few cannot help.",
     ),
 }
+
+_NOTES = ("segment", "sentence")
 
 _Keys = list[set[Hashable]]
 
@@ -79,10 +91,12 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
 
         - ``row``: the same row in training and test;
         - ``file``: the same file in two rows, or two files of the same bytes;
+        - ``overlap``: segments of the same file whose times overlap, or a segment and the file;
         - ``augmented copy``: rows made from the same row;
         - ``recording``: the same recording in two rows, also in other formats, such as audio-only
           and full; recognised by the identifiers, or by the names of the files;
         - ``speaker``: the same speaker;
+        - ``segment``: other segments of the same file, as a note;
         - ``sentence``: the same sentence, as a note.
 
     Raises
@@ -102,8 +116,7 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     Notes
     -----
     Files are compared by size, then by checksum and then by content; remote files are compared by
-    address only. Segments of a file count as different clips from the file and from each other,
-    even if they overlap.
+    address only. For ``file``, a segment is another clip than its file and other segments of it.
 
     Examples
     --------
@@ -146,7 +159,13 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
             not_audited[kind] = reason if without == len(used) else f"{without} rows without one"
     both = np.intersect1d(*sides)
     findings = [_leak("row", both, both, both[:1].repeat(2), sides, table)] if len(both) else []
+    overlapping, apart = shared_recordings(_addresses(table, used), *sides)
     for kind, of_rows in keys.items():
+        before, sharing = {
+            "augmented copy": ("overlap", overlapping), "sentence": ("segment", apart)
+        }.get(kind, ("", None))  # fmt: skip
+        if sharing is not None:
+            findings.append(_leak(before, *sharing, sides, table))
         in_train, in_test = (_known(of_rows, sides[i], sides[1 - i]) for i in (0, 1))
         if in_test:
             row, other = next(iter(in_test.items()))
@@ -206,7 +225,7 @@ def _leak(
         f"{subject} in training ({len(train)} of {len(sides[0])} rows) and in test "
         f"({len(test)} of {len(sides[1])} rows), for example {example}. {advice}"
     )
-    return Leak(kind, train, test, example, message, is_note=kind == "sentence")
+    return Leak(kind, train, test, example, message, is_note=kind in _NOTES)
 
 
 def _describe(table: dict[str, NDArray[Any]], row: int) -> str:
@@ -231,6 +250,14 @@ def _cell_keys(table: dict[str, NDArray[Any]], names: Sequence[str], n_rows: int
 
 def _corpus(table: dict[str, NDArray[Any]], row: int) -> Any:
     return table["corpus"][row] if _present(table, "corpus", row) else None
+
+
+def _addresses(table: dict[str, NDArray[Any]], used: NDArray[np.intp]) -> Iterator[tuple[int, str]]:
+    for name in CLIP_COLUMNS:
+        for row in used.tolist():
+            clip = table[name][row] if name in table else None
+            if isinstance(clip, str | os.PathLike) and not is_missing(clip):
+                yield row, os.fspath(clip)
 
 
 def _file_keys(

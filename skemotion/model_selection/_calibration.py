@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def expected_calibration_error(
@@ -39,6 +40,7 @@ def expected_calibration_error(
 
     See Also
     --------
+    calibration_bins : The bins.
     sklearn.calibration.calibration_curve : The same bins for one of two classes, to be plotted.
 
     Notes
@@ -63,6 +65,43 @@ def expected_calibration_error(
     >>> round(error, 2)
     0.4
     """
+    bins = calibration_bins(y, probabilities, classes, n_bins=n_bins)
+    gaps = (bins["accuracy"] - bins["confidence"]).abs() * bins["n_clips"]
+    return float(gaps.sum() / bins["n_clips"].sum())
+
+
+def calibration_bins(y: Any, probabilities: Any, classes: Any, *, n_bins: int = 15) -> pd.DataFrame:
+    """Return confidence and accuracy of clips in bins by confidence.
+
+    This is the table of a reliability diagram: where probabilities are calibrated, confidence and
+    accuracy are the same in each bin.
+
+    Parameters
+    ----------
+    y, probabilities, classes, n_bins
+        As for `expected_calibration_error`.
+
+    Returns
+    -------
+    bins : DataFrame of shape (n_bins, 5)
+        For each bin its borders ``low`` and ``high``, the number of clips ``n_clips``, their mean
+        ``confidence``, and their ``accuracy``; the last two are NaN in a bin without clips.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or rows do not sum to 1.
+
+    Examples
+    --------
+    >>> from skemotion.model_selection import calibration_bins
+    >>> calibration_bins(
+    ...     ["sad", "happy"], [[0.1, 0.9], [0.3, 0.7]], classes=["happy", "sad"], n_bins=2
+    ... )
+       low  high  n_clips  confidence  accuracy
+    0  0.0   0.5        0         NaN       NaN
+    1  0.5   1.0        2         0.8       0.5
+    """
     y, classes = np.asarray(y), np.asarray(classes)
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.shape != (len(y), len(classes)) or not len(y):
@@ -82,5 +121,18 @@ def expected_calibration_error(
     hit = classes[probabilities.argmax(axis=1)] == y
     # Bins are open on the left, as in the papers.
     bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, hit - confidence, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(y))
+    counts = np.bincount(bins, minlength=n_bins)
+    sums = [np.bincount(bins, values, minlength=n_bins) for values in (confidence, hit)]
+    mean = [
+        np.divide(total, counts, out=np.full(n_bins, np.nan), where=counts > 0) for total in sums
+    ]
+    edges = np.linspace(0, 1, n_bins + 1)
+    return pd.DataFrame(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "n_clips": counts,
+            "confidence": mean[0],
+            "accuracy": mean[1],
+        }
+    )

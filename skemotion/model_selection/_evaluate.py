@@ -22,7 +22,7 @@ from ._audit import CLIP_COLUMNS, audit_split
 from ._evaluation import Evaluation
 from ._leaks import Leak, LeakageWarning
 from ._protocols import Splits, check_protocols, protocol_of
-from ._testing import Data, join_probabilities, join_scores, make_scorer, run_splits
+from ._testing import Data, join_probabilities, join_scores, join_seconds, make_scorer, run_splits
 
 
 @overload
@@ -182,6 +182,7 @@ def evaluate(
             tested = np.concatenate([test for _, test in splits])
             rows = data.rows[tested]
             kind = protocol_of(splits, data.groups)
+            leaks, not_audited = _audit(metadata, splits, data.rows, kind)
             evaluations.append(
                 Evaluation(
                     protocol=kind,
@@ -191,7 +192,7 @@ def evaluate(
                     labels=data.labels,
                     n_clips=len(data.y),
                     n_splits=len(splits),
-                    leaks=() if metadata is None else _audit(metadata, splits, data.rows, kind),
+                    leaks=leaks,
                     rows=rows,
                     folds=np.repeat(np.arange(len(splits)), [len(test) for _, test in splits]),
                     probabilities=join_probabilities(found),
@@ -200,6 +201,8 @@ def evaluate(
                     unusable=tuple(errors),
                     uses_speaker_clips=uses_speaker_clips(model),
                     splitter=name,
+                    not_audited=not_audited,
+                    seconds=join_seconds(found),
                 )
             )
     return evaluations if cv is None and not isinstance(protocol, str) else evaluations[0]
@@ -215,17 +218,25 @@ def _kept_splits(splits: list[Any], rows: NDArray[np.intp], n_clips: int) -> lis
 
 def _audit(
     metadata: Any, splits: Splits, rows: NDArray[np.intp], protocol: str
-) -> tuple[Leak, ...]:
-    """Return the first leak of each kind; they are reported with the figures, not as warnings."""
+) -> tuple[tuple[Leak, ...], dict[str, str] | None]:
+    """Return the first leak of each kind, and what was not looked for.
+
+    Leaks are reported with the figures, not as warnings.
+    """
+    if metadata is None:
+        return (), None
     found: dict[str, Leak] = {}
+    not_audited: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)
         for train, test in splits:
-            for leak in audit_split(metadata, rows[train], rows[test]):
+            audit = audit_split(metadata, rows[train], rows[test])
+            not_audited = {**audit.not_audited, **not_audited}
+            for leak in audit:
                 found.setdefault(leak.kind, leak)
     if "speaker" in found and protocol == "speaker-dependent":
         found["speaker"] = replace(found["speaker"], is_note=True)
-    return tuple(found.values())
+    return tuple(found.values()), not_audited
 
 
 def _clip_names(X: Any, metadata: Any) -> NDArray[Any] | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import sklearn
 from numpy.typing import NDArray
 
-from .. import __version__
 from ..pipeline import ClipError
+from ._calibration import expected_calibration_error
 from ._figures import FEWEST_SPEAKERS, FIGURES, accuracy, count, macro_f1, resample, uar
+from ._json import lay_out_json
 from ._leaks import Leak
-from ._text import lay_out
+from ._text import lay_out, notes_on
 
 if TYPE_CHECKING:
     from ..inspection import EvaluationDisplay
@@ -62,6 +61,11 @@ class Evaluation:
         Whether the model adapts to a test speaker by other, unlabelled clips of that speaker.
     splitter : str
         How the clips were split.
+    not_audited : dict of str to str, or None
+        What `audit_split` could not look for, and why; None if it was not asked.
+    seconds : DataFrame of shape (n_splits, 2), or None
+        Time that ``fit`` and ``predict`` took in each split, by the clock. Clips that no cache had
+        were opened in the first split.
 
     See Also
     --------
@@ -94,6 +98,8 @@ class Evaluation:
     unusable: tuple[ClipError, ...] = ()
     uses_speaker_clips: bool = False
     splitter: str = ""
+    not_audited: dict[str, str] | None = None
+    seconds: pd.DataFrame | None = None
 
     @property
     def uar(self) -> float:
@@ -124,6 +130,19 @@ class Evaluation:
     def macro_f1_interval(self) -> tuple[float, float]:
         """95 % interval of `macro_f1`, by resampling speakers; NaN for fewer than three."""
         return self._interval("macro_f1")
+
+    @property
+    def calibration_error(self) -> float:
+        """`expected_calibration_error`; NaN without probabilities that sum to 1."""
+        shares = self.probabilities
+        if shares is None or not np.allclose(shares.sum(axis=1), 1, atol=1e-4):
+            return np.nan
+        return expected_calibration_error(self.target, shares, self.labels)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known about the protocol to understand the figures."""
+        return notes_on(self)
 
     @property
     def n_groups(self) -> int:
@@ -228,34 +247,7 @@ class Evaluation:
         text : str
             An object with the attributes by name; NaN is null.
         """
-        figures = {}
-        for name in FIGURES:
-            figures[name] = getattr(self, name)
-            figures[f"{name}_interval"] = list(self._interval(name))
-        content = {
-            "protocol": self.protocol,
-            "splitter": self.splitter,
-            "uses_speaker_clips": self.uses_speaker_clips,
-            "n_clips": self.n_clips,
-            "n_speakers": self.n_groups,
-            "n_splits": self.n_splits,
-            "n_predictions": len(self.target),
-            **figures,
-            "scores": {name: values.tolist() for name, values in self.scores.items()},
-            "labels": self.labels,
-            "confusion_matrix": self.confusion_matrix.tolist(),
-            "leaks": [
-                {"kind": leak.kind, "is_note": leak.is_note, "message": leak.message}
-                for leak in self.leaks
-            ],
-            "unusable": [error._asdict() for error in self.unusable],
-            "versions": {"skemotion": __version__, "scikit-learn": sklearn.__version__},
-        }
-        for name, known in (("fold", self.folds), ("speaker", self.groups)):
-            if known is not None:
-                table = getattr(self, f"per_{name}").rename_axis(name).reset_index()
-                content[f"per_{name}"] = table.to_dict("records")
-        return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+        return lay_out_json(self)
 
     def plot(self, ax: Any = None) -> EvaluationDisplay:
         """Draw the confusion matrix.
@@ -281,6 +273,12 @@ class Evaluation:
     def __str__(self) -> str:
         """Lay out the figures and the confusion matrix as text."""
         return lay_out(self)
+
+    def _repr_html_(self) -> str:
+        """Lay out the figures and the confusion matrix for notebooks."""
+        from ..inspection import evaluation_html
+
+        return evaluation_html(self)
 
     def _codes(self, words: NDArray[Any]) -> NDArray[np.intp]:
         positions = {label: i for i, label in enumerate(self.labels)}
@@ -318,16 +316,3 @@ class Evaluation:
             return (np.nan, np.nan)
         low, high = np.nanpercentile(FIGURES[name](self._resampled), [2.5, 97.5])
         return float(low), float(high)
-
-
-def _plain(value: Any) -> Any:
-    """Convert values to numbers, texts, lists and dicts, for JSON."""
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -20,8 +20,9 @@ class Leak:
 
     Attributes
     ----------
-    kind : {"row", "file", "augmented copy", "recording", "speaker", "sentence"}
-        What is on both sides.
+    kind : str
+        What is on both sides: "row", "file", "overlap", "augmented copy", "recording", "speaker",
+        "segment" or "sentence"; see `audit_split`.
     train, test : ndarray of int
         The rows concerned.
     example : str
@@ -29,8 +30,8 @@ class Leak:
     message : str
         The finding, with the example and what to do about it.
     is_note : bool, default=False
-        Whether it is worth knowing, and no reason for a warning: a sentence; and, in an
-        evaluation, a speaker where that is the protocol.
+        Whether it is worth knowing, and no reason for a warning: a sentence, other segments of a
+        recording; and, in an evaluation, a speaker where that is the protocol.
     """
 
     kind: str

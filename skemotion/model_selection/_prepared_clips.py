@@ -38,7 +38,7 @@ class PreparedClips(ClipTransformer):
         self.contents = contents
 
     def transform_clip(self, clip: Any) -> NDArray[Any]:
-        """Give what stands for a clip."""
+        """Return what stands for a clip."""
         content = (self.contents or {})[clip]
         if isinstance(content, MediaError):
             # Anew: one error for all windows would gather what it went through in each.

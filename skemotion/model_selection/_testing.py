@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
@@ -56,6 +58,8 @@ class Found(NamedTuple):
     prediction: NDArray[Any]
     probabilities: NDArray[np.float64] | None
     scores: dict[str, float]
+    fit_seconds: float
+    predict_seconds: float
 
 
 def run_splits(
@@ -92,10 +96,16 @@ def _run_split(
     known = None if data.groups is None else data.groups[train]
     with enforced(limits):
         X = _safe_indexing(data.X, train)
+        start = time.perf_counter()
         fitted = clone(model).fit(X, data.y[train], **group_params(model, known))
+        fit_seconds = time.perf_counter() - start
         X = _safe_indexing(data.X, test)
+        start = time.perf_counter()
+        prediction = np.asarray(fitted.predict(X))
+        predict_seconds = time.perf_counter() - start
         scores = {} if scorer is None else scorer(fitted, X, data.y[test])
-        return Found(np.asarray(fitted.predict(X)), _probabilities(fitted, X, data.labels), scores)
+        probabilities = _probabilities(fitted, X, data.labels)
+    return Found(prediction, probabilities, scores, fit_seconds, predict_seconds)
 
 
 def _probabilities(fitted: Any, X: Any, labels: list[Any]) -> NDArray[np.float64] | None:
@@ -116,6 +126,11 @@ def join_probabilities(found: list[Found]) -> NDArray[np.float64] | None:
 
 def join_scores(found: list[Found]) -> dict[str, NDArray[np.float64]]:
     return {name: np.array([result.scores[name] for result in found]) for name in found[0].scores}
+
+
+def join_seconds(found: list[Found]) -> pd.DataFrame:
+    seconds = [(result.fit_seconds, result.predict_seconds) for result in found]
+    return pd.DataFrame(seconds, columns=["fit", "predict"])
 
 
 def make_scorer(model: BaseEstimator, scoring: Any) -> Any:

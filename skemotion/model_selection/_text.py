@@ -36,13 +36,11 @@ def lay_out(result: Evaluation) -> str:
         Several lines.
     """
     speakers = f"{result.n_groups} speakers, " if result.n_groups else ""
-    notes = [_NOTES[result.protocol]] if result.protocol in _NOTES else []
-    notes += [_ADAPTED] if result.uses_speaker_clips else []
     # What the protocol is has been said.
     leaks = [leak for leak in result.leaks if not (leak.kind == "speaker" and leak.is_note)]
     lines = [
         *(f"  LEAK: {leak.message}" for leak in leaks if not leak.is_note),
-        *(f"  note: {note}" for note in notes),
+        *(f"  note: {note}" for note in result.notes),
         *(f"  note: {leak.message}" for leak in leaks if leak.is_note),
         *_left_out(result),
     ]
@@ -59,6 +57,21 @@ def lay_out(result: Evaluation) -> str:
             *(["", *lines] if lines else []),
         ]
     )
+
+
+def notes_on(result: Evaluation) -> tuple[str, ...]:
+    """Return what has to be known about the protocol to understand the figures.
+
+    Parameters
+    ----------
+    result : Evaluation
+
+    Returns
+    -------
+    notes : tuple of str
+    """
+    notes = [_NOTES[result.protocol]] if result.protocol in _NOTES else []
+    return (*notes, _ADAPTED) if result.uses_speaker_clips else tuple(notes)
 
 
 def _percent(result: Evaluation, name: str) -> str:

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import islice
 from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..base import model_parts, object_array
-from ..classification import product_of_experts
-from ..io import claimed_seconds, without_workers
-from ..pipeline import UnusableClipWarning
+from ..base import model_parts
+from ..io import claimed_seconds, identity
 from ..preprocessing import SpeakerScaler
-from ._prepared_clips import PreparedClips, with_prepared_clips
+from ._prepared_clips import with_prepared_clips
+from ._timeline_answers import Answers
+from ._timeline_checkpoint import TimelineCheckpoint
 from ._timeline_windows import Recording, TimelineRow
 
 # Windows that are described at once: what is loaded of them is held.
 _BATCH = 8
-_LEAST_PROBABILITY = 1e-12
 
 _positive = Interval(Real, 0, None, closed="neither")
 
@@ -43,6 +40,7 @@ _positive = Interval(Real, 0, None, closed="neither")
         "fps": [_positive, None],
         "silence": [Real, None],
         "speaker": [str, None],
+        "checkpoint": [str, os.PathLike, None],
         "verbose": ["boolean"],
     },
     prefer_skip_nested_validation=True,
@@ -57,6 +55,7 @@ def predict_timeline(
     fps: float | None = 20.0,
     silence: float | None = -60.0,
     speaker: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     verbose: bool = False,
 ) -> pd.DataFrame:
     """Predict the emotions in the windows of a long recording.
@@ -89,6 +88,10 @@ def predict_timeline(
     speaker : str, default=None
         The speaker, for a model with a column of speakers; one enrolled by
         `FusionClassifier.enroll`.
+    checkpoint : path-like, default=None
+        File to which each window is written as soon as it is predicted. If it exists, an
+        interrupted run resumes: windows in it are not computed again, and decoding begins shortly
+        before the first other one. It stays when the timeline is complete, for you to remove.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -106,7 +109,8 @@ def predict_timeline(
     TypeError
         If the model has no `predict_proba`.
     ValueError
-        If the speaker is not enrolled.
+        If the speaker is not enrolled, or the checkpoint is of another recording, other settings
+        or other emotions. That the model is the same is not checked.
     MediaError
         If the recording is missing, cannot be used by any branch, or is beyond `skemotion.limits`:
         half an hour, unless ``limits(max_seconds=...)`` and ``max_frames`` say otherwise.
@@ -138,7 +142,8 @@ def predict_timeline(
     step of a pipeline. A model with others gets segments, ``clip.mp4#t=10,13``, each of which is
     decoded on its own.
 
-    A run that is interrupted starts again from the beginning.
+    A run that resumes gives what one without interruption gives, but for rounding, and for
+    landmarks of the first windows: the face was followed for two seconds before them.
 
     Examples
     --------
@@ -166,13 +171,26 @@ def predict_timeline(
         )
     clip = os.fspath(clip)
     model, loaders = with_prepared_clips(model)
-    recording = Recording(
-        clip, [loader for loader, _ in loaders], window=window, hop=hop, fps=fps, silence=silence
-    )
-    answers = _Answers(model, clip, [stage for _, stage in loaders], speaker)
-    rows = _with_progress(recording.rows(), clip, window, hop, verbose=verbose)
-    while batch := list(islice(rows, _BATCH)):
-        answers.add(batch)
+    settings: dict[str, Any] = {"window": window, "hop": hop, "fps": fps, "silence": silence}
+    with nullcontext() if checkpoint is None else TimelineCheckpoint(
+        checkpoint,
+        {"recording": identity(clip), **settings, "speaker": speaker,
+         "emotions": [str(label) for label in model.classes_]},
+    ) as file:  # fmt: skip
+        known = [] if file is None else file.kept
+        answers = Answers(model, clip, [stage for _, stage in loaders], speaker, known)
+        if file is None or not file.is_complete:
+            recording = Recording(clip, [loader for loader, _ in loaders], **settings)
+            reached = known[-1].end if known else 0.0
+            rows = _with_progress(
+                recording.rows(len(known), reached), clip, window, hop, len(known), verbose=verbose
+            )
+            while batch := list(islice(rows, _BATCH)):
+                verdicts = answers.add(batch)
+                if file is not None:
+                    file.add(verdicts)
+            if file is not None:
+                file.finish()
     return answers.table(smooth or 1)
 
 
@@ -181,134 +199,23 @@ def _is_enrolled(model: Any, speaker: str) -> bool:
     return any(speaker in getattr(scaler, "enrolled_", {}) for scaler in scalers)
 
 
-class _Answers:
-    """What a model says of windows, batch by batch.
-
-    The errors of windows that cannot be used are kept: they matter where there is no other answer.
-    """
-
-    def __init__(
-        self, model: Any, clip: str, stages: list[PreparedClips], speaker: str | None
-    ) -> None:
-        self._model, self._clip, self._stages, self._speaker = model, clip, stages, speaker
-        self._times: list[tuple[float, float]] = []
-        self._modalities: list[str] = []
-        self._probabilities: list[NDArray[np.float64]] = []
-        self._error: ValueError | None = None
-
-    def add(self, rows: list[TimelineRow]) -> None:
-        names = [f"{self._clip}#t={row.start:.6f},{row.end:.6f}" for row in rows]
-        for position, stage in enumerate(self._stages):
-            contents = [row.contents[position] for row in rows]
-            stage.contents = dict(zip(names, contents, strict=True))
-        # The clip is open already: what is left is numbers, which need no process of their own.
-        with warnings.catch_warnings(), without_workers():
-            # The column of modalities says which windows these are.
-            warnings.simplefilter("ignore", UnusableClipWarning)
-            warnings.filterwarnings("ignore", message=".* cannot be used by branch")
-            if hasattr(self._model, "predict_proba_by_branch"):
-                self._ask_branches(names)
-            else:
-                self._ask_all(names, rows)
-        self._times += [(row.start, row.end) for row in rows]
-
-    def _ask_branches(self, names: list[str]) -> None:
-        verdicts = self._model.predict_proba_by_branch(self._clips(names))
-        for row in range(len(names)):
-            used = [name for name, verdict in verdicts.items() if not np.isnan(verdict[row, 0])]
-            self._modalities.append("+".join(used))
-        self._probabilities += list(product_of_experts(np.array(list(verdicts.values()))))
-
-    def _ask_all(self, names: list[str], rows: list[TimelineRow]) -> None:
-        for name, row in zip(names, rows, strict=True):
-            try:
-                [probabilities] = self._model.predict_proba(self._clips([name]))
-            except ValueError as error:  # MediaError, or a window too short for some step
-                self._error = error
-                probabilities = np.full(len(self._model.classes_), np.nan)
-            self._probabilities.append(probabilities)
-            used = {
-                "audio" if content.ndim == 1 else "video"
-                for content in row.contents
-                if isinstance(content, np.ndarray)
-            }
-            answered = not np.isnan(probabilities[0])
-            self._modalities.append(("+".join(sorted(used)) or "clip") if answered else "")
-
-    def _clips(self, names: list[str]) -> Any:
-        """Give the names of windows as the model takes clips."""
-        clips = object_array(names)
-        columns = getattr(self._model, "feature_names_in_", None)
-        if columns is None:
-            return clips
-        speaker = getattr(self._model, "speaker", None)
-        return pd.DataFrame(
-            {
-                column: pd.Series([self._speaker] * len(names) if column == speaker else clips,
-                                  dtype=object)
-                for column in columns
-            }
-        )  # fmt: skip
-
-    def table(self, smooth: int) -> pd.DataFrame:
-        probabilities = smoothed(np.array(self._probabilities), smooth)
-        unanswered = np.asarray(np.isnan(probabilities).any(axis=1))
-        if unanswered.all() and self._error is not None:
-            raise self._error
-        classes = self._model.classes_.tolist()
-        labels = object_array(
-            [
-                None if nothing else classes[shares.argmax()]
-                for nothing, shares in zip(unanswered, probabilities, strict=True)
-            ]
-        )
-        starts, ends = np.array(self._times).T
-        table = pd.DataFrame(
-            {
-                "start": starts,
-                "end": ends,
-                # Pandas would make None NaN where it takes the labels for strings.
-                "label": pd.Series(labels, dtype=object),
-                "modalities": self._modalities,
-            }
-        )
-        names = [str(label) for label in classes]
-        return pd.concat([table, pd.DataFrame(probabilities, columns=names)], axis=1)
-
-
-def smoothed(probabilities: NDArray[np.float64], n_windows: int) -> NDArray[np.float64]:
-    """Average the logarithms of probabilities over windows around each, and normalise.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_windows, n_classes)
-        NaN for windows without an answer, which do not count and stay as they are.
-    n_windows : int
-        Odd; 1 leaves all as it is.
-
-    Returns
-    -------
-    smoothed : ndarray of shape (n_windows, n_classes)
-    """
-    if n_windows == 1:
-        return probabilities
-    known = ~np.isnan(probabilities[:, 0])
-    evidence = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
-    result = np.full_like(probabilities, np.nan)
-    for row in np.flatnonzero(known):
-        around = slice(max(row - n_windows // 2, 0), row + n_windows // 2 + 1)
-        mean = evidence[around][known[around]].mean(axis=0)
-        odds = np.exp(mean - mean.max())
-        result[row] = odds / odds.sum()
-    return result
-
-
 def _with_progress(
-    rows: Iterator[TimelineRow], clip: str, window: float, hop: float, *, verbose: bool
+    rows: Iterator[TimelineRow],
+    clip: str,
+    window: float,
+    hop: float,
+    n_known: int,
+    *,
+    verbose: bool,
 ) -> Iterator[TimelineRow]:
     """Show how many windows are done, if that is wanted."""
     seconds = claimed_seconds(clip) if verbose else None
     n_rows = None if seconds is None else max(ceil((seconds - window) / hop), 0) + 1
     # A bar that is written into a log should not fill it.
     interval = 0.1 if sys.stderr.isatty() else 10
-    return iter(tqdm(rows, total=n_rows, unit="window", disable=not verbose, mininterval=interval))
+    return iter(
+        tqdm(
+            rows, total=n_rows, initial=n_known, unit="window", disable=not verbose,
+            mininterval=interval,
+        )
+    )  # fmt: skip

@@ -58,40 +58,57 @@ class Recording:
         fps: float | None,
         silence: float | None,
     ) -> None:
-        self._clip, self._window, self._hop = clip, window, hop
-        self._streams = [
-            _Stream(clip, loader, window=window, hop=hop, fps=fps, silence=silence)
-            for loader in loaders
-        ]
+        self._clip, self._loaders, self._window, self._hop = clip, loaders, window, hop
+        self._fps, self._silence = fps, silence
 
-    def rows(self) -> Iterator[TimelineRow]:
+    def rows(self, n_known: int = 0, reached: float = 0.0) -> Iterator[TimelineRow]:
         """Load the windows one after the other, up to the first that reaches the end.
+
+        Parameters
+        ----------
+        n_known : int, default=0
+            Windows that are left out, as they are known.
+        reached : float, default=0.0
+            Where they end, in seconds.
+
+        Yields
+        ------
+        row : TimelineRow
 
         Raises
         ------
         MediaError
             If none of the loaders can use the recording.
         """
-        if not self._streams:
-            yield from self._claimed_rows()
+        if not self._loaders:
+            yield from self._claimed_rows(n_known)
             return
-        reached = 0.0
-        for number in count():
-            windows = [stream.next() for stream in self._streams]
+        # The last window that is known is certain to be there.
+        first = max(n_known - 1, 0)
+        streams = [self._stream(loader, first) for loader in self._loaders]
+        for number in count(first):
+            windows = [stream.next() for stream in streams]
             ends = [window.end for window in windows if window is not None]
-            if not number and not ends:
-                raise MediaError("; ".join(str(stream.failure) for stream in self._streams))
+            if number == first and not ends:
+                raise MediaError("; ".join(str(stream.failure) for stream in streams))
+            if number < n_known:
+                continue
             least = _LEAST_NEWS * min(self._window, self._hop) if number else 0.0
             if not ends or max(ends) - reached < least:
                 return
             start, reached = number * self._hop, max(ends)
             contents = [
                 stream.content(window, start, reached)
-                for stream, window in zip(self._streams, windows, strict=True)
+                for stream, window in zip(streams, windows, strict=True)
             ]
             yield TimelineRow(start, reached, contents)
 
-    def _claimed_rows(self) -> Iterator[TimelineRow]:
+    def _stream(self, loader: Any, first: int) -> _Stream:
+        settings = {"fps": self._fps} if isinstance(loader, FaceLandmarks) else {}
+        windows = loader.transform_windows(self._clip, self._window, self._hop, first, **settings)
+        return _Stream(self._clip, loader, self._silence, windows)
+
+    def _claimed_rows(self, n_known: int) -> Iterator[TimelineRow]:
         """Return the windows of a recording that each loader opens again, by its header."""
         length = claimed_seconds(self._clip)
         if length is None:
@@ -102,7 +119,8 @@ class Recording:
         for number in count():
             start = number * self._hop
             end = min(start + self._window, length)
-            yield TimelineRow(start, end, [])
+            if number >= n_known:
+                yield TimelineRow(start, end, [])
             if length - end < _LEAST_NEWS * min(self._window, self._hop):
                 return
 
@@ -114,23 +132,17 @@ class _Stream:
         self,
         clip: str,
         loader: Any,
-        *,
-        window: float,
-        hop: float,
-        fps: float | None,
         silence: float | None,
+        windows: Iterator[ClipWindow],
     ) -> None:
-        settings = {"fps": fps} if isinstance(loader, FaceLandmarks) else {}
         self.kind = "audio" if isinstance(loader, AudioLoader) else "video"
         self.failure = MediaError(f"{clip}: expected {self.kind}, found its end.")
         self._clip, self._loader, self._silence = clip, loader, silence
-        self._windows: Iterator[ClipWindow] = loader.transform_windows(
-            clip, window, hop, **settings
-        )
+        self._windows = windows
         self._reached = 0.0
 
     def next(self) -> ClipWindow | None:
-        """Give the next window; None after the end, or after damage."""
+        """Return the next window; None after the end, or after damage."""
         try:
             window = next(self._windows, None)
         except MediaError as error:
@@ -149,7 +161,7 @@ class _Stream:
     def content(
         self, window: ClipWindow | None, start: float, end: float
     ) -> NDArray[Any] | MediaError:
-        """Give what a row has of this stream, or why it has nothing."""
+        """Return what a row has of this stream, or why it has nothing."""
         if window is None or window.end - start < _LEAST_COVER * (end - start):
             return self.failure
         content: NDArray[Any] | MediaError = window.content
@@ -164,7 +176,7 @@ class _Stream:
 
 
 def _loudest(waveform: NDArray[Any], n_samples: int) -> float:
-    """Give the level of the loudest block, in dB of full scale."""
+    """Return the level of the loudest block, in dB of full scale."""
     n_blocks = len(waveform) // n_samples
     blocks = waveform[: n_blocks * n_samples].reshape(n_blocks, -1) if n_blocks else waveform[None]
     power = np.square(blocks, dtype=np.float64).mean(axis=1).max()

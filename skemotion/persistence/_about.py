@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import platform
-from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .. import __version__
+from ..base import package_versions
 from ..preprocessing import uses_speaker_clips
 
 # What another version of a package may change in a loaded model's answers.
@@ -26,15 +23,13 @@ _DIFFERENCES = {
     "librosa": "sound features may differ",
     "soxr": "resampled sound may differ",
 }
-# Noted as well, where they are installed.
-_FURTHER = ("numba", "onnxruntime", "opensmile", "scikit-image", "skops", "torch")
 
 
 def describe(model: BaseEstimator, training: dict[str, Any]) -> dict[str, Any]:
     """Describe a model and its training data as JSON values."""
     return {
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
+        "versions": package_versions(),
         "classes": _plain(getattr(model, "classes_", None)),
         "parameters": _plain(model.get_params()),
         "uses_speaker_clips": uses_speaker_clips(model),
@@ -61,18 +56,9 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _versions() -> dict[str, str]:
-    # skemotion's own number does not depend on its being installed: a checkout runs as well.
-    versions = {"python": platform.python_version(), "skemotion": __version__}
-    for name in (*_DIFFERENCES, *_FURTHER):
-        with suppress(PackageNotFoundError):
-            versions.setdefault(name, version(name))
-    return versions
-
-
 def other_versions(saved: dict[str, Any]) -> list[str]:
     """List the packages that have another version here, and what that may change."""
-    here = _versions()
+    here = package_versions()
     return [
         f"{name} {saved.get(name, 'unknown')} (here {here.get(name, 'none')}): {difference}"
         for name, difference in _DIFFERENCES.items()

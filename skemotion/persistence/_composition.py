@@ -30,10 +30,10 @@ def without_caches(model: BaseEstimator) -> Iterator[None]:
 def suit_here(
     model: BaseEstimator, memory: str | os.PathLike[str] | None, n_jobs: int | None
 ) -> None:
-    """Give every `ClipPipeline` in a model this cache and workers, and everything else no cache."""
+    """Give every `ClipPipeline` in a model this cache and workers, and everything else neither."""
     for estimator in estimators(model):
-        if _has_cache(estimator):
-            estimator.memory = None
+        for setting in {"memory", "n_jobs"} & set(vars(estimator)):
+            setattr(estimator, setting, None)
         if isinstance(estimator, ClipPipeline):
             estimator.set_params(memory=memory, n_jobs=n_jobs)
 
@@ -43,8 +43,27 @@ def _has_cache(estimator: Any) -> bool:
     return isinstance(folder, str | os.PathLike | joblib.Memory)
 
 
+def check_generators(model: BaseEstimator) -> None:
+    """Check that the generators of random numbers in a model are in a state that exists.
+
+    Raises
+    ------
+    ValueError
+        If one would read its next number from outside of its state.
+    """
+    for part in _parts(model):
+        if isinstance(part, np.random.RandomState):
+            state = part.get_state(legacy=False)["state"]
+            if not 0 <= state.get("pos", 0) <= len(state.get("key", ())):
+                raise ValueError("a generator of random numbers in a state that does not exist")
+
+
 def estimators(model: BaseEstimator) -> Iterator[Any]:
     """Find every estimator in a model: parameters, their fitted copies, and any other."""
+    return (part for part in _parts(model) if isinstance(part, BaseEstimator))
+
+
+def _parts(model: BaseEstimator) -> Iterator[Any]:
     todo: list[Any] = [model]
     seen: set[int] = set()
     while todo:
@@ -52,8 +71,7 @@ def estimators(model: BaseEstimator) -> Iterator[Any]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, BaseEstimator):
-            yield part
+        yield part
         if isinstance(part, dict):
             todo.extend(part.values())
         elif isinstance(part, list | tuple | set | frozenset):

@@ -83,9 +83,9 @@ def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[Non
     """Turn errors of the reader into one that names the file and says what to do."""
     try:
         yield
-    except OSError:
-        raise  # names the file already
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # names the file already; others come of false places in the archive
         if other_versions:
             raise refusal(
                 path,
@@ -96,5 +96,5 @@ def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[Non
 
 
 def refusal(path: Path, found: str, remedy: str) -> ValueError:
-    """Give the error for a file that is no model."""
+    """Return the error for a file that is not a model."""
     return ValueError(f"{path}: expected a model saved by skemotion, found {found}. {remedy}")

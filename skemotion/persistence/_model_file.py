@@ -16,7 +16,8 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._about import describe, other_versions
-from ._composition import suit_here, without_caches
+from ._composition import check_generators, suit_here, without_caches
+from ._contents import check_contents, unproven_names
 from ._model_archive import (
     ABOUT,
     GIVE_A_MODEL,
@@ -104,11 +105,13 @@ def load_model(
 ) -> BaseEstimator:
     """Read a model that `save_model` wrote, unless it holds anything that is not trusted.
 
-    Trusted are the public estimators and splitters of skemotion, those of scikit-learn, and most of
-    the content of fitted ones. Not trusted are the nodes of trees, whose links the file sets:
-    models with decision trees, forests, boosting or nearest neighbours load if `trusted` contains
-    the names listed by the error. Anything else in a file, such as functions, is refused by name,
-    too, before any of it is imported.
+    Trusted are the public estimators and splitters of skemotion, and those of scikit-learn that
+    predict by checked NumPy operations alone: linear models, discriminant analysis, naive Bayes,
+    the multi-layer perceptron, scalers, PCA, selections, searches and committees. Not trusted is
+    what compiled code follows unchecked: nodes of trees, sparse matrices, `SVC`, boosting, nearest
+    neighbours, clusters. Models with these load if `trusted` contains the names listed by the
+    error. Anything else in a file, such as functions, is refused by name, too, before any of it is
+    imported.
 
     Parameters
     ----------
@@ -116,13 +119,15 @@ def load_model(
         The file.
     trusted : sequence of str, default=()
         Further classes and functions to trust, such as ``["my_stages.Loudness"]``. They are called
-        with arguments from the file: trust what you know, not what an error message lists.
+        with arguments from the file, which may crash the process: trust what you know, not what an
+        error message lists.
     memory : path-like, default=None
         Folder in which each `ClipPipeline` of the model keeps results. Folders named in the file
         are never used.
     n_jobs : int, default=None
         Clips that each `ClipPipeline` of the model processes at once; None means 1 unless in a
-        `joblib.parallel_config` context, -1 means one per core.
+        `joblib.parallel_config` context, -1 means one per core. What the file says of workers is
+        never used: `n_jobs` of all other estimators is None.
 
     Returns
     -------
@@ -152,11 +157,13 @@ def load_model(
     path = existing(path)
     if isinstance(trusted, str):
         raise TypeError(f"trusted must be a list of names, got {trusted!r}: write [{trusted!r}].")
-    known = [*trusted_names(), *trusted]
+    known = trusted_names()
     with path.open("rb") as file:
         about = read_description(path, file)
         with damage_named(path):
-            foreign = sorted(set(skops.io.get_untrusted_types(file=file)) - set(known))
+            schema = check_contents(file)
+            untrusted = skops.io.get_untrusted_types(file=file)
+            foreign = unproven_names(schema, untrusted, known=known, trusted=trusted)
         if foreign:
             raise ValueError(
                 f"{path}: the model holds what is not trusted, and is not loaded: {foreign}. If "
@@ -167,10 +174,12 @@ def load_model(
         with damage_named(path, other), warnings.catch_warnings():
             # One warning for the whole model follows, in place of one per estimator.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            model = skops.io.load(file, trusted=known)
+            model = skops.io.load(file, trusted=[*known, *trusted])
+            check_generators(model)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)
-    suit_here(model, memory, n_jobs)
+    with damage_named(path, other):
+        suit_here(model, memory, n_jobs)
     if other:
         warnings.warn(
             f"{path} was saved with other versions: {'; '.join(other)}. Train it again, or "

@@ -39,6 +39,7 @@ _SPLITTERS = (GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, Stratif
 _FURTHER = (
     *(f"{known.__module__}.{known.__qualname__}" for known in _SPLITTERS),
     f"{_PACKAGE}.pipeline.ClipError",
+    f"{_PACKAGE}.decomposition.RocketKernels",
     "sklearn.utils._bunch.Bunch",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.calibration._CalibratedClassifier",
@@ -55,15 +56,86 @@ _FURTHER = (
 )
 
 
+# Estimators of scikit-learn that predict by NumPy's own checked operations alone, or by what they
+# hold, whose class is checked as well. Compiled code elsewhere relies on the content of a fitted
+# estimator: libsvm on indices of support vectors, neighbours and clusters on the shapes of their
+# arrays, sparse output on the number of its columns.
+_ESTIMATORS = {
+    "calibration": ["CalibratedClassifierCV"],
+    "compose": ["ColumnTransformer"],
+    "decomposition": ["PCA", "TruncatedSVD"],
+    "discriminant_analysis": ["LinearDiscriminantAnalysis", "QuadraticDiscriminantAnalysis"],
+    "dummy": ["DummyClassifier"],
+    "ensemble": [
+        "BaggingClassifier",
+        "ExtraTreesClassifier",  # what its trees hold is not trusted
+        "RandomForestClassifier",
+        "StackingClassifier",
+        "VotingClassifier",
+    ],
+    "feature_selection": [
+        "RFE",
+        "RFECV",
+        "SelectFromModel",
+        "SelectKBest",
+        "SelectPercentile",
+        "SequentialFeatureSelector",
+        "VarianceThreshold",
+    ],
+    "frozen": ["FrozenEstimator"],
+    "impute": ["MissingIndicator", "SimpleImputer"],
+    "linear_model": [
+        "LinearRegression",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "Ridge",
+        "RidgeCV",
+        "RidgeClassifier",
+        "RidgeClassifierCV",
+    ],
+    "model_selection": [
+        "FixedThresholdClassifier",
+        "GridSearchCV",
+        "RandomizedSearchCV",
+        "TunedThresholdClassifierCV",
+    ],
+    "naive_bayes": ["BernoulliNB", "GaussianNB", "MultinomialNB"],
+    "neural_network": ["MLPClassifier"],
+    "pipeline": ["FeatureUnion", "Pipeline"],
+    "preprocessing": [
+        "FunctionTransformer",  # functions are listed by their names
+        "LabelBinarizer",
+        "LabelEncoder",
+        "MaxAbsScaler",
+        "MinMaxScaler",
+        "Normalizer",
+        "PowerTransformer",
+        "QuantileTransformer",
+        "RobustScaler",
+        "StandardScaler",
+    ],
+    "svm": ["LinearSVC"],
+    "tree": ["DecisionTreeClassifier", "ExtraTreeClassifier"],
+}
+
+
 def trusted_names() -> list[str]:
-    """List what is trusted besides what skops trusts by itself.
+    """List what is trusted besides text, numbers, containers, arrays and NumPy's functions.
 
     These are names and not packages: a file can have anything it names called with any arguments,
     and both scikit-learn and this package have functions that write or delete files. Every public
     estimator and splitter of this package is trusted: a call only stores its parameters (checked by
     scikit-learn's check suite), and none of them defines its own unpickling.
     """
-    return [*_own_names(), *_FURTHER]
+    return [*_own_names(), *_sklearn_names(), *_FURTHER]
+
+
+def _sklearn_names() -> Iterator[str]:
+    for part, names in _ESTIMATORS.items():
+        package = import_module(f"sklearn.{part}")
+        for name in names:
+            known = getattr(package, name)
+            yield f"{known.__module__}.{known.__qualname__}"
 
 
 def _own_names() -> Iterator[str]:

@@ -71,7 +71,7 @@ def fusion_model(
 
 
 def _first_steps(clips: ClipPipeline, column: str, speaker: str | None) -> tuple[Steps, Any]:
-    """Give the steps up to what the classifiers get, and the columns that they read."""
+    """Return the steps before the classifiers, and the columns that they read."""
     if speaker is None:
         return [("clips", clips)], column
     side_by_side = ColumnTransformer(
@@ -82,7 +82,7 @@ def _first_steps(clips: ClipPipeline, column: str, speaker: str | None) -> tuple
 
 
 def _speech(sample_rate: int, rockets: bool) -> tuple[Steps, Steps]:
-    """Give the stages that describe speech, and the steps that classify it."""
+    """Return the stages that describe speech, and the steps that classify it."""
     load = ("load", AudioLoader(sample_rate))
     functionals = ("functionals", SpeechFunctionals(sample_rate=sample_rate))
     if not rockets:
@@ -97,7 +97,7 @@ def _speech(sample_rate: int, rockets: bool) -> tuple[Steps, Steps]:
 
 
 def _picture(picture: str, rockets: bool) -> tuple[Steps, Steps]:
-    """Give the stages that describe the picture, and the steps that classify it."""
+    """Return the stages that describe the picture, and the steps that classify it."""
     if picture == "hog3d":
         stages = [
             ("load", VideoLoader(n_frames=60, scale=1, trim_dark=True)),
@@ -135,7 +135,7 @@ def _picture(picture: str, rockets: bool) -> tuple[Steps, Steps]:
 
 
 def _members(functionals: Pipeline, n_functionals: int, rocket: MiniRocket) -> Steps:
-    """Give one step with two members: on functionals, and on the curves that follow them."""
+    """Return one step with two members: on functionals, and on the curves that follow them."""
     convolved = Pipeline([("rocket", rocket), *_weighted_lda()])
     members = [
         ("functionals", functionals, slice(0, n_functionals)),

@@ -175,7 +175,7 @@ def _is_file(batch: Any) -> bool:
 
 
 def _here() -> str:
-    """Give the folder that relative paths start from; none if it has been removed."""
+    """Return the folder that relative paths start from; None if it has been removed."""
     try:
         return str(Path.cwd())
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..base import check_columns, clip_column, is_missing, model_parts
+from ..base import clip_column, is_missing, model_parts
 from ..io import clip_name
 from ._cache import ClipCache
 from ._prediction_file import ClipPrediction, PredictionFile
@@ -70,8 +70,7 @@ def predict_clips(
     NotFittedError
         If the model is not fitted.
     ValueError
-        If `out` has another suffix, or contains predictions of other clips; or if X has several
-        columns of one name.
+        If `out` has another suffix, or contains predictions of other clips.
     FileExistsError
         If `out` exists and `resume` is False.
 
@@ -102,7 +101,6 @@ def predict_clips(
     None False
     """
     check_is_fitted(model)
-    check_columns(X)
     X = X if hasattr(X, "columns") else rows_of(X)
     names = _names(X)
     file = None
@@ -164,7 +162,7 @@ def _computed(
 
 
 def _verdicts(model: Any, X: Any, rows: Any) -> list[Any]:
-    """Give label and probabilities of each row, or why there are none."""
+    """Return label and probabilities of each row, or why there are none."""
     if not len(rows):
         return []
     part = _safe_indexing(X, rows)
@@ -191,7 +189,7 @@ def _renumbered(reason: str, position: int, row: int) -> str:
 
 @contextmanager
 def _cached(model: Any, n_jobs: int | None) -> Iterator[tuple[Any, ClipCache | None]]:
-    """Give a copy of a model that opens each clip once, and the cache that makes it so."""
+    """Return a copy of a model that opens each clip once, and the cache that this takes."""
     own = copy.deepcopy(model)
     pipelines = clip_pipelines(own)
     with tempfile.TemporaryDirectory(prefix="skemotion-", ignore_cleanup_errors=True) as folder:
@@ -209,7 +207,7 @@ def _n_jobs(model: Any) -> int | None:
 
 
 def _looks_at_speakers(model: Any, X: Any) -> bool:
-    """Say whether what is said of a clip depends on others of the same speaker."""
+    """Return whether the prediction for a clip depends on other clips of its speaker."""
     for part in model_parts(model):
         if getattr(part, "uses_speaker_clips", False) is True:
             if not isinstance(part.speaker, str) or not hasattr(X, "columns"):

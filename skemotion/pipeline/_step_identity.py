@@ -17,7 +17,8 @@ import numpy as np
 
 # What decodes and computes: another version may give other numbers.
 _PACKAGES = (
-    "av", "librosa", "numba", "numpy", "opencv-python-headless", "pandas", "scipy", "soxr",
+    "av", "librosa", "numba", "numpy", "opencv-python-headless", "pandas", "scipy", "soundfile",
+    "soxr",
 )  # fmt: skip
 _PACKAGE = __name__.partition(".")[0]
 

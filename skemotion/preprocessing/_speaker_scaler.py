@@ -241,7 +241,7 @@ class SpeakerScaler(TransformerMixin, BaseEstimator):
 
 
 def uses_speaker_clips(estimator: Any) -> bool:
-    """Say whether a model uses unlabelled clips of the speakers it is asked about.
+    """Return whether a model uses unlabelled clips of the speakers it is asked about.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def uses_speaker_clips(estimator: Any) -> bool:
 
 
 def enroll_speakers(model: Pipeline, X: Any) -> None:
-    """Return a fitted pipeline's `SpeakerScaler` clips of speakers it will be asked about.
+    """Enroll speakers in the `SpeakerScaler` of a fitted pipeline by some of their clips.
 
     Parameters
     ----------

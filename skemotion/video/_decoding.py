@@ -178,7 +178,7 @@ def _decode(
 
 
 def _decode_by_time(source: Source, fps: Fraction, shrunk: _Shrunk) -> list[NDArray[np.uint8]]:
-    """Give small pictures of the frames nearest to the times 0, 1 / fps, 2 / fps and so on."""
+    """Yield small pictures of the frames nearest to the times 0, 1 / fps, 2 / fps and so on."""
     kept: list[NDArray[np.uint8]] = []
     most = limits_in_force().max_frames
     with open_stream(source, "video") as (container, stream):

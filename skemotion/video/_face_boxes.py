@@ -28,7 +28,7 @@ _SAME_FACE = 0.4  # overlap of two windows of one frame
 
 
 def face_boxes(frames: NDArray[Any], detector: Detector = "cascade") -> list[NDArray[np.float64]]:
-    """Find faces, and what may be one, in each frame for itself.
+    """Find faces, and what may be faces, in each frame on its own.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def detector_identity(detector: Detector) -> tuple[str, ...]:
 
 
 def overlap(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the intersection over union of squares (row, column of the centre, side) with one."""
+    """Return the intersection over union of squares (row and column of the centre, side)."""
     near = np.minimum(boxes[:, :2] + boxes[:, 2:3] / 2, box[:2] + box[2] / 2)
     far = np.maximum(boxes[:, :2] - boxes[:, 2:3] / 2, box[:2] - box[2] / 2)
     shared = (near - far).clip(0).prod(axis=1)
@@ -83,7 +83,7 @@ def overlap(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.
 
 
 def _as_bytes(frames: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give frames as uint8, floats being stretched: they may count from 0 to 1 or to 255."""
+    """Return frames as uint8; floats, which may range to 1 or to 255, are stretched."""
     if frames.dtype == np.uint8:
         return frames
     low, high = frames.min(), frames.max()
@@ -94,7 +94,7 @@ def _as_bytes(frames: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _shown(picture: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
-    """Bring a picture's shorter side to a length; give what a pixel of it was before."""
+    """Scale a picture's shorter side to a length; also return by how much it shrank."""
     ratio = min(picture.shape[:2]) / side
     height, width = (round(n / ratio) for n in picture.shape[:2])
     way = cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR

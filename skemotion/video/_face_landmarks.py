@@ -180,6 +180,7 @@ class FaceLandmarks(ClipTransformer):
         clip: str | os.PathLike[str] | bytes,
         window: float,
         hop: float,
+        first: int = 0,
         fps: float | None = None,
     ) -> Iterator[ClipWindow]:
         """Follow faces through a recording once, and give the largest one's track by windows.
@@ -192,6 +193,9 @@ class FaceLandmarks(ClipTransformer):
             A recording of any length within `skemotion.limits`.
         window, hop : float
             Length of a window, and from the beginning of one to that of the next, in seconds.
+        first : int, default=0
+            Number of the first window to give. Decoding begins shortly before it, so that the face
+            is followed by then.
         fps : float, default=None
             Frames per second in which faces are looked for, where that is to be fewer than those
             of the tracks: what is between is interpolated. Half as many take half as long.
@@ -210,7 +214,13 @@ class FaceLandmarks(ClipTransformer):
             As `transform_clip`; of what is damaged later on, after the windows before.
         """
         tracks = landmark_windows(
-            clip, window, hop, model_path=self.model_path, fps=self.fps, look_fps=fps
+            clip,
+            window,
+            hop,
+            first=first,
+            model_path=self.model_path,
+            fps=self.fps,
+            look_fps=fps,
         )
         for start, end, track in tracks:
             values: NDArray[Any] | MediaError

@@ -159,7 +159,7 @@ def model_file(path: str | os.PathLike[str] | None) -> str:
 
 
 def file_stamp(path: str) -> Stamp:
-    """Tell a file from any other, a changed one under the same name too."""
+    """Identify a file; a changed one under the same name counts as another."""
     status = Path(path).stat()
     return str(Path(path).absolute()), status.st_size, status.st_mtime_ns
 

@@ -119,7 +119,7 @@ def crop_face(
 
 
 def heaviest_chain(found: list[NDArray[np.float64]]) -> list[tuple[int, int]]:
-    """Link boxes of about one size and place over the looks; give the chain of most weight.
+    """Link boxes of about one size and place over the looks; return the heaviest chain.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def smooth_path(
 def _resampling(
     start: float, length: float, n_new: int, n_old: int
 ) -> tuple[NDArray[np.float64], slice]:
-    """Give the matrix that takes old pixels to new ones, and which old pixels it takes.
+    """Return the matrix that takes old pixels to new ones, and which old pixels it takes.
 
     New pixels are linear interpolations; where they are larger than the old, the triangle widens
     with them, which is what keeps a face that moves by a part of a pixel from flickering.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from ..io import (
     clip_name,
     limits_in_force,
     open_stream,
+    starting_at,
     timed_frames,
 )
 from ._decoding import Orientation
@@ -43,6 +45,7 @@ def file_frames(
     source: Source,
     fps: float | None = None,
     picture: Callable[[av.VideoFrame, Orientation], NDArray[np.uint8]] = in_color,
+    start: float = 0.0,
 ) -> Iterator[Frame]:
     """Decode a clip frame by frame, upright; by default in colour and in its own size.
 
@@ -55,11 +58,15 @@ def file_frames(
         gives all.
     picture : callable
         What to make of a decoded frame, given how it is turned.
+    start : float, default=0.0
+        Seconds from which on frames are wanted; those of a path or an address are decoded from
+        shortly before.
 
     Yields
     ------
     frame : Frame
-        Time counts from the first frame.
+        Time counts from the first frame of the clip, or from the start of its segment, whatever
+        `start` is; `number` from the first frame decoded.
 
     Raises
     ------
@@ -67,28 +74,26 @@ def file_frames(
         If the clip is missing, damaged, without a picture, or beyond the limits in force.
     """
     limits, name = limits_in_force(), clip_name(source)
-    orientation, start, last, number, n_given = None, 0.0, 0.0, -1, 0
+    skipped = start if isinstance(source, str | os.PathLike) else 0.0
+    source = starting_at(source, skipped)
+    orientation, last, number, n_given = None, 0.0, -1, 0
     with open_stream(source, "video") as (container, stream):
         step = 1 / float(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
         for number, (time, frame) in enumerate(timed_frames(source, container, stream)):
             if number == limits.max_frames:
                 raise beyond_limit(name, "max_frames", "more frames")
-            if number == 0:
-                start = last = float(time)
             # With a time that goes back, a frame comes a step later.
-            elif time <= last:
-                last += step
-            else:
-                last = float(time)
+            last = last + step if number and time <= last else float(time)
             # Half a step early is near enough: of 29.97 frames a second, 30 are all.
-            elapsed = last - start + step / 2
+            seconds = skipped + last
+            elapsed = seconds + step / 2
             if fps is not None and elapsed < n_given / fps:
                 continue
             n_given = n_given + 1 if fps is None else int(elapsed * fps) + 1
             check_pixels(frame, name, limits)
             if orientation is None:
                 orientation = Orientation.of(frame)
-            yield Frame(number, last - start, picture(frame, orientation))
+            yield Frame(number, seconds, picture(frame, orientation))
     if number < 0:
         raise MediaError(
             f"{name}: expected a picture, found a video stream without a single frame that can be "
@@ -97,7 +102,7 @@ def file_frames(
 
 
 def array_frames(clip: NDArray[Any]) -> Iterator[Frame]:
-    """Give all frames of an array, as if there were 30 a second.
+    """Yield all frames of an array, as if there were 30 a second.
 
     Parameters
     ----------

@@ -5,12 +5,23 @@ from __future__ import annotations
 import io
 import os
 import re
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..io import MediaError, Source, beyond_limit, clip_name, fetch, limits_in_force
+from ..io import (
+    MediaError,
+    Segment,
+    Source,
+    beyond_limit,
+    check_inside,
+    clip_name,
+    fetch,
+    limits_in_force,
+    split_fragment,
+)
 
 _COORDINATE = re.compile(r"([xy])_([0-9]{1,3})")
 _ADVICE = "Give a file with the columns frame, x_0, ..., y_0, ..., as OpenFace writes them."
@@ -28,8 +39,10 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
         A path, an address in fsspec's notation (``zip://Actor_01/x.csv::/data/Landmarks.zip``) or
         the bytes of a file. It has a header and a row per frame, with columns ``x_0``, ...,
         ``y_0``, ... in pixels, as OpenFace [1]_ writes them. Optional columns are ``frame``,
-        the number of the frame; ``success``, 0 in frames without a face; and ``face_id``, the
-        number of the face, of which the one in most frames is used. Other columns are ignored.
+        the number of the frame; ``timestamp``, when it is shown, in seconds; ``success``, 0 in
+        frames without a face; and ``face_id``, the number of the face, of which the one in most
+        frames is used. Other columns are ignored. A segment as ``clip.csv#t=10,12.5`` is what a
+        file of those rows alone would give whose time stamps are from 10 on and before 12.5.
 
     Returns
     -------
@@ -40,8 +53,8 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     Raises
     ------
     MediaError
-        If the file is missing, damaged, exceeds `skemotion.limits` or has no such columns, or if
-        there is no face in any frame.
+        If the file is missing, damaged, exceeds `skemotion.limits` or has no such columns, if
+        there is no face in any frame, or if a segment lies outside, or has no time stamps.
 
     References
     ----------
@@ -56,7 +69,14 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
            [22.,  6.]])
     """
     name = clip_name(source)
-    table = _read_table(source, name)
+    whole, segment = split_fragment(source)
+    table = _read_table(whole, name, needs_times=segment is not None)
+    if segment is not None:
+        table = _cut(table, segment, name)
+    if len(table) > limits_in_force().max_frames:
+        raise beyond_limit(name, "max_frames", f"{len(table)} rows")
+    if "face_id" in table:
+        table = table[table["face_id"] == table["face_id"].mode()[0]]
     points = _coordinates(table, name)
     seen = np.asarray(np.isfinite(points).all(axis=(1, 2)), dtype=np.bool_)
     if "success" in table:
@@ -74,7 +94,7 @@ def read_landmarks(source: Source) -> NDArray[np.float64]:
     return _interpolate(points[seen], _frame_numbers(table, name), seen)
 
 
-def _read_table(source: Source, name: str) -> pd.DataFrame:
+def _read_table(source: Source, name: str, *, needs_times: bool) -> pd.DataFrame:
     """Read the columns that are needed, as float64."""
     if isinstance(source, bytes | bytearray | memoryview):
         content = io.BytesIO(source)
@@ -86,7 +106,9 @@ def _read_table(source: Source, name: str) -> pd.DataFrame:
         if not table.index.equals(pd.RangeIndex(len(table))):
             raise ValueError("rows with more numbers than the header has names")
         table.columns = table.columns.str.strip()
-        table = table.loc[:, [_is_needed(column) for column in table.columns]].astype(np.float64)
+        needed = {"frame", "success", "face_id"} | ({"timestamp"} if needs_times else set())
+        kept = [name in needed or bool(_COORDINATE.fullmatch(name)) for name in table.columns]
+        table = table.loc[:, kept].astype(np.float64)
     except (ValueError, OverflowError) as error:  # pandas' own and those of encodings are such
         raise MediaError(
             f"{name}: expected a file of comma-separated numbers, found another form "
@@ -96,15 +118,34 @@ def _read_table(source: Source, name: str) -> pd.DataFrame:
         raise MediaError(f"{name}: expected every column once, found one twice. {_ADVICE}")
     if not len(table):
         raise MediaError(f"{name}: expected a row per frame, found none. {_ADVICE}")
-    if len(table) > limits_in_force().max_frames:
-        raise beyond_limit(name, "max_frames", f"{len(table)} rows")
-    if "face_id" in table:
-        table = table[table["face_id"] == table["face_id"].mode()[0]]
     return table
 
 
-def _is_needed(column: str) -> bool:
-    return column in ("frame", "success", "face_id") or bool(_COORDINATE.fullmatch(column))
+def _cut(table: pd.DataFrame, segment: Segment, name: str) -> pd.DataFrame:
+    """Return the rows of frames that are shown from the segment's start on and before its end."""
+    if "timestamp" not in table:
+        raise MediaError(
+            f"{name}: expected a column timestamp (seconds), which a segment needs, found none. "
+            "Add it, or use the whole clip."
+        )
+    times = table["timestamp"].to_numpy()
+    steps = np.diff(np.unique(times))
+    if not np.isfinite(times).all() or times.min() < 0 or (np.diff(times) < 0).any():
+        raise MediaError(
+            f"{name}: expected time stamps in seconds, in order, found others. Sort the rows, and "
+            "correct the column timestamp."
+        )
+    length = times[-1] + (np.median(steps) if len(steps) else 0.0)
+    check_inside(name, segment, Fraction(length))
+    inside = times >= float(segment.start)
+    if segment.end is not None:
+        inside &= times < float(segment.end)
+    if not inside.any():
+        raise MediaError(
+            f"{name}: expected a segment with a frame in it, found one between two frames. Make it "
+            "longer."
+        )
+    return table[inside]
 
 
 def _coordinates(table: pd.DataFrame, name: str) -> NDArray[np.float64]:

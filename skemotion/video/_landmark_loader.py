@@ -50,7 +50,8 @@ class LandmarkLoader(ClipTransformer):
         Parameters
         ----------
         clip : path, address, bytes or array
-            A file as `read_landmarks` takes it, or landmarks of shape (n_frames, n_points, 2 or 3).
+            A file as `read_landmarks` takes it, or its segment (``clip.csv#t=10,12.5``, which needs
+            a column of time stamps), or landmarks of shape (n_frames, n_points, 2 or 3).
 
         Returns
         -------

@@ -109,7 +109,7 @@ class FaceFollower:
         self._next_look = 0.0
 
     def look(self, index: int, seconds: float, picture: NDArray[np.uint8]) -> bool:
-        """Look at the next frame, which counts as `index`; tell whether it is black."""
+        """Look at the next frame, which counts as `index`; return whether it is black."""
         if picture[::4, ::4].max() < _BLACK:
             for path in self.paths:
                 path.is_lost = True

@@ -16,12 +16,17 @@ from ._frame_stream import Frame, file_frames
 from ._landmark_track import LandmarkTrack, track_of
 from ._landmark_tracking import FaceFollower, Looked
 
+# Seconds before the first window in which faces are followed already. A face just detected has
+# points that are slightly off.
+_BEFORE = 2.0
+
 
 def landmark_windows(
     clip: Source,
     window: float,
     hop: float,
     *,
+    first: int = 0,
     model_path: str | os.PathLike[str] | None = None,
     fps: float | None = 30.0,
     look_fps: float | None = None,
@@ -34,6 +39,8 @@ def landmark_windows(
         To open.
     window, hop : float
         Length of a window, and from the beginning of one to that of the next, in seconds.
+    first : int, default=0
+        Number of the first window to give.
     model_path : str or path-like, default=None
         As for `face_landmarks`.
     fps : float, default=30.0
@@ -50,8 +57,8 @@ def landmark_windows(
     path = model_file(model_path)
     with face_networks(path) as networks:
         faces = _Faces(networks, face_geometry(path), look_fps)
-        looks = faces.look_at(file_frames(clip, fps))
-        for start, end, seen in sliding_windows(looks, window, hop):
+        looks = faces.look_at(file_frames(clip, fps, start=max(first * hop - _BEFORE, 0.0)))
+        for start, end, seen in sliding_windows(looks, window, hop, first):
             yield ClipWindow(start, end, faces.track(seen))
             faces.forget([index for index, look in seen if look.seconds < start + hop])
 
@@ -67,9 +74,9 @@ class _Faces:
 
     def look_at(self, frames: Iterator[Frame]) -> Iterator[tuple[float, tuple[int, Looked]]]:
         """Look at frames, or pass them over, and give each its position and time."""
-        n_looked, before, gap = 0, 0.0, 0.0
+        n_looked, before, gap = 0, None, 0.0
         for index, (number, seconds, picture) in enumerate(frames):
-            gap, before = seconds - before, seconds
+            gap, before = seconds - (seconds if before is None else before), seconds
             elapsed, is_black = seconds + gap / 2, False
             if self._look_fps is None or elapsed >= n_looked / self._look_fps:
                 n_looked = 0 if self._look_fps is None else int(elapsed * self._look_fps) + 1
@@ -77,7 +84,7 @@ class _Faces:
             yield seconds, (index, Looked(number, seconds, is_black))
 
     def track(self, seen: list[tuple[int, Looked]]) -> LandmarkTrack | None:
-        """Give the track of the face that fills most of some frames."""
+        """Return the track of the face that fills most of some frames."""
         if not seen:
             return None
         first, last = seen[0][0], seen[-1][0]

@@ -155,7 +155,7 @@ class VideoLoader(ClipTransformer):
         return shrink_clip(clip, *asked, self.trim_dark)
 
     def transform_windows(
-        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float
+        self, clip: str | os.PathLike[str] | bytes, window: float, hop: float, first: int = 0
     ) -> Iterator[ClipWindow]:
         """Load a recording window by window, decoding it once.
 
@@ -167,6 +167,8 @@ class VideoLoader(ClipTransformer):
             A recording of any length within `skemotion.limits`.
         window, hop : float
             Length of a window, and from the beginning of one to that of the next, in seconds.
+        first : int, default=0
+            Number of the first window to give. Decoding begins shortly before it.
 
         Yields
         ------
@@ -183,8 +185,9 @@ class VideoLoader(ClipTransformer):
         def picture(frame: Any, orientation: Orientation) -> NDArray[np.uint8]:
             return small_picture(frame, orientation, self.scale, self.size, self.color)
 
-        frames = ((frame.seconds, frame) for frame in file_frames(clip, picture=picture))
-        for start, end, shown in sliding_windows(frames, window, hop):
+        frames = file_frames(clip, picture=picture, start=first * hop)
+        timed = ((frame.seconds, frame) for frame in frames)
+        for start, end, shown in sliding_windows(timed, window, hop, first):
             content: NDArray[np.uint8] | MediaError
             small = [frame.picture for frame in shown]
             if not small:

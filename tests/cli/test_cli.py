@@ -31,7 +31,7 @@ from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
-COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "cache", "fetch")
+COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "explain", "cache", "fetch")
 make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
 
 
@@ -240,6 +240,26 @@ def test_evaluate_prints_both_protocols(corpus, run, modality, tmp_path):
         table, figures = pd.read_csv(predictions), json.loads(metrics.read_text())
         assert (table["target"] == table["prediction"]).mean() == figures["accuracy"]
         assert set(table["clip"]) <= set(map(str, corpus.rglob("*.*"))) or modality == "both"
+
+
+def test_evaluate_writes_a_report(corpus, run, tmp_path):
+    page = tmp_path / "of all.html"
+    words = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--report")
+    status, out, errors = run(*words, page)
+    assert (status, errors) == (0, [])
+    assert out[-1] == f"Saved {page}"
+    text = page.read_text(encoding="utf-8")
+    assert f"<h1>Evaluation on {corpus}</h1>" in text
+    for protocol in _options.PROTOCOLS:
+        uar = re.search(rf"{protocol}: .*?\n +UAR +(\S+)%", "\n".join(out))[1]
+        assert f'<th scope="row">{protocol}</th><td>{uar} %</td>' in text
+    assert f"skemotion evaluate {corpus} --modality audio --jobs 1 --report" in text
+    assert "opening and describing a clip" in text
+    page.unlink()
+    # What cannot be written is said before the work.
+    assert assert_fails(run(*words, tmp_path / "none" / "r.html"), "no such folder") == []
+    assert assert_fails(run(*words, tmp_path / "r.pdf"), "ends in .html") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("protocol", _options.PROTOCOLS)
@@ -641,6 +661,52 @@ def test_timeline(models, corpus, run, tmp_path):
     assert status == 1
     assert out == [f"Saved {tmp_path / name}" for name in ("clip.srt", "other.srt")]
     assert [line for line in errors if "gone.mp4" in line]
+
+
+def test_a_timeline_resumes(models, corpus, run, tmp_path, monkeypatch):
+    clip = shutil.copy(next(corpus.glob("Actor_01/*.wav")), tmp_path / "clip.wav")
+    out, part = tmp_path / "t.csv", tmp_path / "t.csv.part"
+    words = ("timeline", models / "audio.skops", clip, "--window", "0.3", "--hop", "0.02")
+    words = (*words, "--smooth", "3", "-o", out)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            inspection, "write_timeline", lambda *_: (_ for _ in ()).throw(OSError("full"))
+        )
+        status, printed, errors = run(*words)
+        assert (status, printed, errors[-1]) == (1, [], "skemotion: full")
+    lines = part.read_text().splitlines(keepends=True)
+    assert not out.exists()
+    assert assert_fails(run(*words), "t.csv.part", "--resume") == []
+    assert run(*words, "--resume") == (0, [f"Saved {out}"], [])
+    assert not part.exists()
+    whole = out.read_text()
+    assert run(*words, "--resume") == (0, [f"{out} is there already"], [])
+    # Killed in the middle of a line, or of the first one.
+    for n_lines, rest in ((5, lines[5][:9]), (0, lines[0][:9])):
+        part.write_text("".join(lines[:n_lines]) + rest)
+        status, printed, errors = run(*words, "--resume")
+        assert (status, printed) == (0, [f"Saved {out}"])
+        assert (f"{n_lines - 1}/{len(lines) - 2}" in "".join(errors)) == (n_lines > 0)
+        assert out.read_text() == whole
+    assert assert_fails(run(*words[:-2], "--resume"), "--output") == []
+    (tmp_path / "text.wav").write_text("no sound")
+    words = ("timeline", models / "audio.skops", tmp_path / "text.wav", "-o", ".csv")
+    status, printed, errors = run(*words)
+    assert (status, printed) == (1, [])
+    assert "text.wav: expected" in errors[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.wav", "t.csv", "text.wav"]
+
+
+def test_timelines_next_to_clips(models, corpus, run, tmp_path):
+    sound = next(corpus.glob("Actor_01/*.wav"))
+    for name in ("a.b.wav", "a.b.WAV"):
+        shutil.copy(sound, tmp_path / name)
+    words = ("timeline", models / "audio.skops", "-o", ".json")
+    both = (tmp_path / "a.b.wav", tmp_path / "a.b.WAV")
+    assert_fails(run(*words, *both), f"{tmp_path / 'a.b.json'}: the timelines of", "would both")
+    status, out, _ = run(*words, f"{both[0]}#t=0.1,0.45", both[0])
+    names = ["a.b#t=0.1,0.45.json", "a.b.json"]
+    assert (status, out) == (0, [f"Saved {tmp_path / name}" for name in names])
 
 
 def test_predict_says_where_a_clip_is_far_longer(models, corpus, run, tmp_path):

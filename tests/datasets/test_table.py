@@ -1,13 +1,16 @@
 import fsspec
+import fsspec.implementations.memory
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from helpers import sine_wav
 
 import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
 from skemotion.datasets import concat_corpora, load_corpus, load_table
+from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader
 
 
@@ -181,11 +184,57 @@ def test_tables_that_cannot_be_used(folder):
 
 @pytest.mark.parametrize(
     ("times", "message"),
-    [("-1,2", "found '?-1"), ("a,2", "found 'a' in row 0"), ("2,2", "start before the end"),
-     ("inf,", "expected times"), (",0", "start before the end"), ("99:99,", "expected times")],
-)  # fmt: skip
+    [
+        ("-1,2", "found '?-1"),
+        ('"0,5",2', "decimal point.* found '0,5' in row 0"),
+        ("1:75,", "1:75"),
+        ("a,2", "found 'a' in row 0"),
+        ("2,2", "start before the end"),
+        ("inf,", "expected times"),
+        (",0", "start before the end"),
+        ("99:99,", "expected times"),
+    ],
+)
 def test_times_that_are_none(folder, times, message):
     refused(csv(folder, f"file,start,end,emotion\nc.wav,{times},sad\n"), message)
+
+
+def test_tables_of_spreadsheets(folder):
+    """Decimal commas, tabs in spite of the suffix, spaces around words, and empty cells."""
+    rows = "file;start;end;emotion;speaker\nc.wav;0,25;1,5;sad;ann\nc.wav;2;;sad ; ann\n"
+    c = str(folder / "c.wav")
+    for text in (rows, rows.replace(",", ".").replace(";", "\t"),
+                 rows.replace(",", ".").replace(";", " , ")):  # fmt: skip
+        corpus = load_table(csv(folder, text))
+        assert corpus.data["audio"].tolist() == [f"{c}#t=0.25,1.5", f"{c}#t=2"]
+        assert corpus.target.tolist() == ["sad", "sad"]
+        assert corpus.groups.tolist() == ["ann", "ann"]
+    minutes = load_table(csv(folder, "file,start,end,emotion\nc.wav,1:02.5,01:03,sad\n"))
+    assert minutes.data["audio"].tolist() == [f"{c}#t=62.5,63"]
+    with pytest.warns(UserWarning, match="'Sad' and 'sad' count as different emotions"):
+        load_table(csv(folder, "file,emotion\nc.wav,Sad\nc.wav,sad\n"))
+    refused(csv(folder, "file,emotion\nc.wav,NA\n"), "none in row 0, or a word such as NA")
+
+
+def test_paths_of_other_systems(folder, monkeypatch):
+    refused(csv(folder, "file,emotion\nclips\\a.mp4,sad\n"), r"Here, / parts folders", MediaError)
+    monkeypatch.setenv("HOME", str(folder))
+    corpus = load_table(csv(folder / "clips", "file,emotion\n~/c.wav,sad\n"))
+    assert corpus.data["audio"].tolist() == [str(folder / "c.wav")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["é ü.wav", "e\u0301.wav", "日本.wav", "a#b.wav", "#t=1.wav", "a,b;c.wav", "it's 100%.wav",
+     "[x] $HOME *.wav", "c#t=0,1.wav"],
+)  # fmt: skip
+def test_odd_names(folder, name):
+    (folder / name).write_bytes(sine_wav())
+    corpus = load_table(
+        csv(folder, f'file,start,end,emotion\n"{name}",,,sad\n"{name}",0.1,0.2,sad\n')
+    )
+    whole, part = AudioLoader().transform(corpus.data["audio"])
+    assert (len(whole), len(part)) == (5000, 2205)
 
 
 def test_times_twice(folder):
@@ -201,8 +250,52 @@ def test_addresses(folder):
     with skemotion.limits(allow_urls=True):
         corpus = load_table("memory://tables/labels.csv", storage_options={})
     assert corpus.data["audio"].tolist() == ["memory://tables/a.wav", "memory://other/b.wav"]
+    with (
+        skemotion.limits(allow_urls=True),
+        pytest.raises(ValueError, match=r"other/b\.wav\. Leave"),
+    ):
+        load_table(
+            csv(folder, "file,emotion\nmemory://other/b.wav,sad\n"), storage_options={"a": 1}
+        )
     with pytest.raises(MediaError, match=r"memory://tables: expected .* found an address"):
         load_corpus("memory://tables")
+
+
+class Locked(fsspec.implementations.memory.MemoryFileSystem):
+    """A store that opens nothing without its key."""
+
+    protocol, store, cachable = "locked", {}, False
+
+    def __init__(self, key=None, **options):
+        super().__init__(**options)
+        self.key = key
+
+    def _open(self, path, *words, **options):
+        if self.key != "sesame":
+            raise PermissionError("no key")
+        return super()._open(path, *words, **options)
+
+
+def test_options_of_storage_reach_table_and_clips(tmp_path):
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    store = Locked(key="sesame")
+    store.pipe("locked://b/clips/a.wav", sine_wav())
+    store.pipe("locked://b/labels.csv", b"file,start,end,emotion\nclips/a.wav,,0.1,sad\n")
+    describe = ClipPipeline([("load", AudioLoader())], memory=tmp_path, n_jobs=2)
+    with skemotion.limits(allow_urls=True):
+        with pytest.raises(PermissionError):
+            load_table("locked://b/labels.csv")
+        with pytest.raises(MediaError, match="no key"):
+            AudioLoader().transform(["locked://b/clips/a.wav"])
+        options = {"key": "sesame"}
+        with pytest.raises(ValueError, match="storage_options are for the table alone"):
+            load_table("locked://b/labels.csv", storage_options=options)
+        with skemotion.limits(storage_options=options) as inside:
+            assert "sesame" not in repr(inside)
+            clips = load_table("locked://b/labels.csv").data["audio"]
+            assert clips.tolist() == ["locked://b/clips/a.wav#t=0,0.1"]
+            [first] = describe.fit_transform(clips)
+            assert len(first) == 2205
 
 
 def test_figures_are_those_of_the_corpus_under_its_names(shared_data, tmp_path):

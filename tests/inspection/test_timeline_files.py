@@ -154,6 +154,15 @@ def test_classes_beyond_the_colours_are_hatched():
     assert len(looks) == 10
 
 
+def test_files_are_whole_or_as_before(timeline, tmp_path):
+    path = write_timeline(timeline, tmp_path / "a.srt")
+    before = path.read_bytes()
+    with pytest.raises(KeyError):
+        write_timeline(timeline.drop(columns="sad"), path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.srt"]
+
+
 def test_other_endings_are_refused(timeline, tmp_path):
     with pytest.raises(ValueError, match=r"a\.doc: expected a name that ends in \.csv, .*\.doc"):
         write_timeline(timeline, tmp_path / "a.doc")

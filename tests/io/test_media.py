@@ -256,6 +256,6 @@ def test_a_first_look_at_a_sound_file_is_short(tmp_path, monkeypatch):
             n_read.append(len(content))
             return content
 
-    monkeypatch.setattr(_media, "_input", lambda source, name: Counting(path.read_bytes()))
+    monkeypatch.setattr(_media, "open_input", lambda source, name: Counting(path.read_bytes()))
     with open_stream(path, "audio"):
         assert sum(n_read) < 200_000

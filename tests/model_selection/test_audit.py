@@ -354,3 +354,50 @@ def test_segments_of_a_file_are_other_clips(tmp_path):
     assert len({first, *others, last}) == 4
     audit = quiet(pd.DataFrame({"audio": ["03-01-05-01-01-01-11.wav#t=1.5"] * 2}), [0], [1])
     assert "recording" in found(audit)
+
+
+def test_segments_that_overlap(tmp_path):
+    for name in ("a.wav", "copy.wav", "b.wav"):
+        (tmp_path / name).write_bytes(name.encode() if name == "b.wav" else b"the same")
+    clips = ["a.wav#t=1,2", "a.wav#t=1.9,3", "a.wav#t=3,4", "copy.wav#t=3.5", "a.wav#t=,1",
+             "b.wav", "b.wav#t=0,1", "a.wav#t=npt:1,2"]  # fmt: skip
+    table = pd.DataFrame({"video": [str(tmp_path / clip) for clip in clips]})
+    table["audio"] = table["video"]
+    audit = quiet(table, [0, 2, 4, 5], [1, 3, 6, 7])
+    assert found(audit) == {
+        "file": ([0], [7]),
+        "overlap": ([0, 2, 5], [1, 3, 6]),
+        "segment": ([0, 2, 4], [1, 3, 7]),
+    }
+    assert [leak.kind for leak in audit] == ["file", "overlap", "segment"]
+    overlap, note = audit.findings[1:]
+    assert overlap.message.startswith("Overlapping segments of the same recordings are in training")
+    assert "a.wav#t=1,2) in training and row 1" in overlap.example
+    assert (overlap.is_note, note.is_note) == (False, True)
+    assert set(found(quiet(table, [0, 4], [2]))) == {"segment"}
+    assert not quiet(table, [0, 1], [5, 6])
+    # A recording on one side alone.
+    assert not quiet(table, [0, 1, 2], [5])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(1, 5)), min_size=2),
+    st.integers(1, 9),
+)
+def test_overlaps_are_those_of_all_pairs(parts, n_train):
+    clips = [f"no such file {name}.wav#t={start},{start + length}" for name, start, length in parts]
+    n_train = min(n_train, len(clips) - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        audit = audit_split(
+            pd.DataFrame({"audio": clips}), [*range(n_train)], [*range(n_train, len(clips))]
+        )
+    expected = {
+        (i, j)
+        for i, (name, start, length) in enumerate(parts[:n_train])
+        for j, (other, at, n) in enumerate(parts[n_train:], n_train)
+        if name == other and (start, length) != (at, n) and start < at + n and at < start + length
+    }
+    rows = tuple(sorted({pair[side] for pair in expected}) for side in (0, 1))
+    assert found(audit).get("overlap", ([], [])) == rows

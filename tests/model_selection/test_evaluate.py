@@ -139,7 +139,11 @@ def test_splits_are_audited():
     assert str(same).count("the tested speakers are in training, too") == 1
     assert "note: the tested" not in str(disjoint)
     assert "  note: The same sentences are" in str(disjoint)
-    assert evaluate(Spy(), X, y, groups).leaks == ()
+    assert set(disjoint.not_audited) == {"file", "augmented copy", "recording"}
+    bare = evaluate(Spy(), X, y, groups)
+    assert (bare.leaks, bare.not_audited) == ((), None)
+    assert bare.seconds.shape == (bare.n_splits, 2)
+    assert (bare.seconds > 0).all(axis=None)
     # Where some are, it is.
     cv = [(np.arange(3, 18), np.arange(6)[:3]), (np.arange(12), np.arange(12, 18))]
     partly = evaluate(Spy(), X, y, groups, metadata=metadata, cv=cv)

@@ -193,6 +193,8 @@ def test_json():
     content = json.loads(result.to_json())
     assert content["uar"] == result.uar
     assert content["macro_f1"] == result.macro_f1
+    assert content["calibration_error"] == result.calibration_error == 0
+    assert content["not_audited"] is None
     assert content["uar_interval"] == [None, None]
     assert content["confusion_matrix"] == result.confusion_matrix.tolist()
     assert content["per_speaker"][0]["speaker"] == 1
@@ -201,6 +203,7 @@ def test_json():
     assert content["uses_speaker_clips"] is True
     assert set(content["versions"]) == {"skemotion", "scikit-learn"}
     many = json.loads(draw(200, 10).to_json())
+    assert many["calibration_error"] is None
     assert many["accuracy_interval"] == list(draw(200, 10).accuracy_interval)
 
 

@@ -16,8 +16,9 @@ from skemotion import MediaError
 from skemotion.audio import AudioLoader
 from skemotion.base import ClipFunction, ClipTransformer, ClipWindow, sliding_windows
 from skemotion.classification import FusionClassifier
+from skemotion.model_selection import _timeline_answers as timeline_answers
 from skemotion.model_selection import predict_timeline
-from skemotion.model_selection._timeline import smoothed
+from skemotion.model_selection._timeline_answers import Answers, smoothed
 from skemotion.pipeline import ClipPipeline, UnusableClipWarning, make_emotion_pipeline
 from skemotion.video import VideoLoader
 
@@ -174,8 +175,8 @@ def test_a_silent_stretch_is_left_to_the_picture_or_has_no_answer(
 def test_sound_that_ends_before_the_picture(sound_and_picture, fusion, monkeypatch):
     original = AudioLoader.transform_windows
 
-    def short(self, clip, window, hop):
-        for start, end, waveform in original(self, clip, window, hop):
+    def short(self, clip, window, hop, first=0):
+        for start, end, waveform in original(self, clip, window, hop, first):
             if start < 8:
                 yield ClipWindow(start, min(end, 8.0), waveform[: round((8 - start) * RATE)])
 
@@ -233,8 +234,8 @@ def test_damage_later_on_is_warned_about_and_the_rest_goes_on(
 ):
     original = AudioLoader.transform_windows
 
-    def torn(self, clip, window, hop):
-        for part in original(self, clip, window, hop):
+    def torn(self, clip, window, hop, first=0):
+        for part in original(self, clip, window, hop, first):
             if part.start > 6:
                 raise MediaError("torn")
             yield part
@@ -340,3 +341,75 @@ def test_sliding_windows_skip_what_is_between():
     assert [w.content for w in windows] == [[0, 1], [4, 5], [8, 9], [], [], [20, 21]]
     assert [(w.start, w.end) for w in windows][-1] == (5.0, 5.5)
     assert list(sliding_windows([], 1.0, 1.0)) == []
+
+
+class StopError(Exception):
+    """Stands for whatever ends a run."""
+
+
+@pytest.mark.parametrize("file", ["both.mkv", "sound.wav", "picture.mkv"])
+@pytest.mark.parametrize("hop", [0.75, 3.7])
+def test_a_run_resumes(sound_and_picture, fusion, tmp_path, monkeypatch, file, hop):
+    path, kept = sound_and_picture / file, tmp_path / "timeline.part"
+    settings = {"window": 1.7, "hop": hop, "smooth": 3}
+    whole = predict_timeline(fusion, path, **settings)
+    asked = []
+
+    def counted(self, rows, _add=Answers.add):
+        if len(asked) > (8 if hop < 1 else 0):
+            raise StopError
+        asked.extend(rows)
+        return _add(self, rows)
+
+    monkeypatch.setattr(timeline_answers.Answers, "add", counted)
+    monkeypatch.setattr("skemotion.model_selection._timeline._BATCH", 3)
+    with pytest.raises(StopError):
+        predict_timeline(fusion, path, checkpoint=kept, **settings)
+    n_before, content = len(asked), kept.read_text()
+    assert content.count("\n") == 1 + n_before
+    monkeypatch.undo()
+    # Killed while it wrote a line.
+    kept.write_text(content + content.splitlines()[-1][:20])
+    monkeypatch.setattr(
+        timeline_answers.Answers, "add",
+        lambda self, rows, _add=Answers.add: (asked.extend(rows), _add(self, rows))[1],
+    )  # fmt: skip
+    resumed = predict_timeline(fusion, path, checkpoint=kept, **settings)
+    assert len(asked) == len(whole)
+    assert kept.read_text().startswith(content)
+    pd.testing.assert_frame_equal(resumed, whole, rtol=0, atol=1e-6)
+    again = predict_timeline(fusion, path, checkpoint=kept, **settings)
+    pd.testing.assert_frame_equal(again, resumed)
+    assert len(asked) == len(whole)
+
+
+def test_resuming_after_the_last_window_and_within_a_segment(sound_and_picture, fusion, tmp_path):
+    for clip in (sound_and_picture / "both.mkv", f"{sound_and_picture}/both.mkv#t=1.01,12.5"):
+        kept = tmp_path / "part"
+        whole = predict_timeline(fusion, clip, 2.0, 1.5, checkpoint=kept)
+        lines = kept.read_text().splitlines(keepends=True)
+        for n in (0, 1, 4, len(lines) - 1):
+            kept.write_text("".join(lines[:n]))
+            resumed = predict_timeline(fusion, clip, 2.0, 1.5, checkpoint=kept)
+            pd.testing.assert_frame_equal(resumed, whole, rtol=0, atol=1e-6)
+            assert len(kept.read_text().splitlines()) == len(lines)
+        kept.unlink()
+
+
+def test_checkpoints_of_something_else(sound_and_picture, fusion, tmp_path):
+    path, kept = sound_and_picture / "sound.wav", tmp_path / "part"
+    predict_timeline(fusion, path, checkpoint=kept)
+    content = kept.read_bytes()
+    for clip, settings, what in (
+        (sound_and_picture / "both.mkv", {}, "recording"),
+        (path, {"window": 2.5}, "window"),
+        (path, {"hop": 2, "fps": None}, "hop, fps"),
+    ):
+        with pytest.raises(ValueError, match=rf"part: expected windows of .* \({what}\)"):
+            predict_timeline(fusion, clip, **settings, checkpoint=kept)
+    assert kept.read_bytes() == content
+    for other in (b"notes", b"notes\n", b'{"about": 1}\n', b"\xff\n"):
+        kept.write_bytes(other)
+        with pytest.raises(ValueError, match="found something else"):
+            predict_timeline(fusion, path, checkpoint=kept)
+        assert kept.read_bytes() == other

@@ -198,6 +198,7 @@ def test_find_clips(tmp_path):
         tmp_path / "table.csv",
         "me.mp4#t=1,2",
         tmp_path / "marks.csv",
+        f"{tmp_path}/marks.csv#t=1,2",
         "zip://a/1.csv::m.zip",
     ]
     found = find_clips(sources).fillna("-")
@@ -210,6 +211,7 @@ def test_find_clips(tmp_path):
         ["-", "/gone.wav", "-", "ben"],
         ["me.mp4#t=1,2", "me.mp4#t=1,2", "-", "-"],
         ["-", "-", "/marks.csv", "-"],
+        ["-", "-", "/marks.csv#t=1,2", "-"],
         ["-", "-", "zip://a/1.csv::m.zip", "-"],
     ]
     (tmp_path / "empty").mkdir()

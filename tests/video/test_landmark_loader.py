@@ -127,6 +127,47 @@ def test_errors_name_the_file(tmp_path):
         LandmarkLoader().transform([(16000, np.zeros(9))])
 
 
+@pytest.mark.parametrize(
+    ("times", "rows"),
+    [("0.1,0.2", slice(3, 6)), ("0.11", slice(4, None)), (",0.0334", slice(0, 2)),
+     ("0,0.7", slice(None)), ("0.2", slice(6, 7))],
+)  # fmt: skip
+def test_segments_have_the_rows_of_their_times(tmp_path, times, rows):
+    settings = {"frame": np.arange(3, 10), "timestamp": np.round(np.arange(7) / 30, 3)}
+    settings["success"] = [1, 1, 1, 0, 1, 0, 1]
+    path = tmp_path / "a.csv"
+    path.write_bytes(write_csv(POINTS, **settings))
+    part = write_csv(POINTS[rows], **{name: cells[rows] for name, cells in settings.items()})
+    [landmarks] = LandmarkLoader().transform([f"{path}#t={times}"])
+    np.testing.assert_array_equal(landmarks, read_landmarks(part))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.write(path, "a.csv")
+    member = f"zip://a.csv::{tmp_path / 'b.zip'}#t={times}"
+    np.testing.assert_array_equal(read_landmarks(member), landmarks)
+
+
+def test_segments_that_are_none(tmp_path):
+    path = tmp_path / "a.csv"
+
+    def refused(message, times="0.1,0.2", **columns):
+        path.write_bytes(write_csv(POINTS, **columns))
+        with pytest.raises(MediaError, match=rf"^{path}#t={times}: expected .*{message}"):
+            LandmarkLoader().transform([f"{path}#t={times}"])
+
+    stamps = np.arange(7) / 10
+    refused("column timestamp .*, which a segment needs", frame=np.arange(7))
+    refused("clip of 0.700 s, found its start at 0.7 s", "0.7,0.8", timestamp=stamps)
+    refused("clip of 0.700 s, found its end at 1.3 s", "0.1,1.3", timestamp=stamps)
+    refused("between two frames", "0.11,0.12", timestamp=stamps)
+    refused("in order, found others", timestamp=stamps[::-1])
+    refused("no face in any of 1 frames", timestamp=stamps, success=[1, 0, 1, 1, 1, 1, 1])
+    refused("another form .*soon", timestamp=["soon"] * 7)
+    assert len(read_landmarks(path)) == 7  # which does not need them
+    path.write_bytes(write_csv(POINTS, timestamp=stamps))
+    with skemotion.limits(max_frames=2):
+        assert len(read_landmarks(f"{path}#t=0.1,0.3")) == 2
+
+
 def test_limits_are_kept():
     with skemotion.limits(max_frames=6), pytest.raises(MediaError, match="max_frames"):
         read_landmarks(write_csv(POINTS))

@@ -46,7 +46,7 @@ def reference(frames, n_frames, size):
         return np.repeat(np.stack(small), n_frames, axis=0)
     at = np.linspace(0, len(small) - 1, n_frames)
     line = interp1d(np.arange(len(small)), np.stack(small).astype(float), axis=0)
-    return line(at).astype(frames.dtype)
+    return line(at).astype(small[0].dtype)
 
 
 @settings(deadline=None, max_examples=30)
@@ -140,6 +140,12 @@ def test_the_number_of_threads_makes_no_difference(encoded, n_threads):
         np.testing.assert_array_equal(decode_clip(encoded), expected)
 
 
+def luma_of(frame):
+    """Brightness from 0 to 255, of a frame whose black is 16 and whose white is 235."""
+    plane = frame.to_ndarray(format="yuv420p")[: frame.height, : frame.width]
+    return ((plane - np.float32(16)) * np.float32(255 / 219)).clip(0, 255)
+
+
 def test_real_clips(shared_data):
     for path in sorted((shared_data / "clips").iterdir()):
         if path.name == WITHOUT_PICTURE:
@@ -149,10 +155,8 @@ def test_real_clips(shared_data):
                 decode_clip(path)
             continue
         with av.open(str(path)) as container:
-            frames = list(container.decode(video=0))
-        height, width = frames[0].height, frames[0].width
-        planes = np.stack([frame.to_ndarray(format="yuv420p")[:height, :width] for frame in frames])
-        luma = ((planes - 16.0) * 255 / 219).clip(0, 255).astype(np.float32)
+            luma = [luma_of(frame) for frame in container.decode(video=0)]
+        height, width = luma[0].shape
         got = decode_clip(path, n_frames=20)
         assert got.shape == (20, height // 3, width // 3)
         assert np.abs(got - reference(luma, 20, got.shape[1:])).mean() < 1, path.name
