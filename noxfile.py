@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -46,6 +47,19 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", *session.posargs, env=TESTING)
 
 
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Drive the page of ``skemotion serve`` in Chromium, which is installed where that may be."""
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        if shutil.which("apt-get") is None or os.geteuid() != 0:
+            session.error("The page is tested in Chromium: sudo apt-get install -y chromium")
+        session.run("apt-get", "update", "--quiet", external=True)
+        packages = ("--no-install-recommends", "chromium")
+        session.run("apt-get", "install", "-y", "--quiet", *packages, external=True)
+    install(session, "browser", extras="[app,face]")
+    session.run("pytest", "tests/browser", *session.posargs, env=TESTING)
+
+
 @nox.session(python=PYTHONS[0])
 def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml allows."""
@@ -82,6 +96,16 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html, and run the gallery's examples."""
+    install(session, "docs", extras="[plot,image,app]")
+    for made in ("_build", "gallery", "api/generated"):
+        shutil.rmtree(Path("docs", made), ignore_errors=True)
+    strict = ("-W", "--keep-going")
+    session.run("sphinx-build", *strict, "docs", "docs/_build/html", env=TESTING)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
@@ -108,3 +132,10 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks, each against the plain way and a peer; all of them write a table."""
     install(session, "bench")
     session.run("python", "benchmarks/run_all.py", *session.posargs)
+
+
+@nox.session
+def recordings(session: nox.Session) -> None:
+    """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, and resume."""
+    install(session)
+    session.run("python", "benchmarks/check_recordings.py", *session.posargs)

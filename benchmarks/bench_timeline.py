@@ -95,7 +95,7 @@ def repeat_recording(source: Path, path: Path, seconds: float) -> float:
     return n_times * length
 
 
-def run(model_path: str, clip: str, fps: float | None) -> None:
+def run(model_path: str, clip: str, fps: float | None, hop: float) -> None:
     """Print the seconds that a timeline takes, and the largest resident size in MB."""
     import skemotion
     from skemotion.model_selection import predict_timeline
@@ -103,7 +103,7 @@ def run(model_path: str, clip: str, fps: float | None) -> None:
     model = skemotion.load_model(model_path)
     with skemotion.limits(max_seconds=10**6, max_frames=10**8):
         start = time.perf_counter(), time.process_time()
-        timeline = predict_timeline(model, clip, fps=fps)
+        timeline = predict_timeline(model, clip, hop=hop, fps=fps)
         seconds = time.perf_counter() - start[0], time.process_time() - start[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(*seconds, peak, len(timeline))
@@ -161,11 +161,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 10])
     parser.add_argument("--fps", type=float, default=20.0)
+    parser.add_argument("--hop", type=float, default=1.0)
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.run:
-        run(options.model, options.run, options.fps)
+        run(options.model, options.run, options.fps, options.hop)
         return
     with TemporaryDirectory() as folder:
         joined = Path(folder, "joined.mp4")
@@ -177,8 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             path = Path(folder, "long.mp4")
             length = repeat_recording(joined, path, 60 * minutes)
             wall, cpu, peak, n_windows = in_process(
-                "--model", options.model, "--run", str(path), "--fps", str(options.fps)
-            )
+                "--model", options.model, "--run", str(path), "--fps", str(options.fps),
+                "--hop", str(options.hop),
+            )  # fmt: skip
             print(
                 f"{length / 60:5.1f} min at {HEIGHT} lines, {n_windows:.0f} windows, "
                 f"{options.fps:g} frames a second: {length / wall:.1f} times as fast as playing "

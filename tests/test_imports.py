@@ -8,11 +8,12 @@ import skemotion
 
 # Installed with an extra or for the tests, or slow to import and seldom needed.
 HEAVY = {
-    "ai_edge_litert", "dask", "distributed", "imblearn", "matplotlib", "onnx", "onnxruntime",
-    "opensmile", "polars", "pooch", "requests", "skfda", "skimage", "skorch", "tensorly", "torch",
+    "ai_edge_litert", "dask", "distributed", "gradio", "imblearn", "matplotlib", "onnx",
+    "onnxruntime", "opensmile", "polars", "pooch", "requests", "skfda", "skimage", "skorch",
+    "tensorly", "torch",
 }  # fmt: skip
 EVERYTHING = (
-    "import skemotion, skemotion.cli, skemotion.audio, skemotion.classification, "
+    "import skemotion, skemotion.app, skemotion.cli, skemotion.audio, skemotion.classification, "
     "skemotion.datasets, skemotion.decomposition, skemotion.inspection, skemotion.io, "
     "skemotion.model_selection, skemotion.persistence, skemotion.pipeline, "
     "skemotion.preprocessing, skemotion.video"

@@ -32,7 +32,7 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
     Raises
     ------
     ValueError
-        If X is a table with none of `columns`, or a table of numbers without names.
+        If X is a table with none of `columns`, one with two of a name, or numbers without names.
 
     Examples
     --------
@@ -54,6 +54,9 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
             "rename them, or pass a list of clips."
         )
     wanted = list(dict.fromkeys([*columns, *extra]))
+    twice = sorted(set(X.columns[X.columns.duplicated()]) & set(wanted))
+    if twice:
+        raise ValueError(f"Expected a table with one column of each name, found {twice} twice.")
     empty = pd.Series([None] * len(X), X.index, dtype=object)
     missing = {name: empty for name in wanted if name not in X}
     return X.assign(**missing)[wanted]

@@ -92,7 +92,7 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If y holds fewer than two classes.
+            If y holds fewer than two classes, or a clip of each and no more.
         """
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
@@ -103,9 +103,19 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
                 f"BalancedLDA needs two classes or more, found 1 class: "
                 f"{self.classes_.tolist()[0]!r}."
             )
+        if len(X) <= n_classes:
+            raise ValueError(
+                f"BalancedLDA needs more clips than classes, found {len(X)} clips of {n_classes} "
+                "classes: how clips of one class differ cannot be learnt from one. Add clips, 2 or "
+                "more of each class."
+            )
         lda = LinearDiscriminantAnalysis(
             solver="lsqr", shrinkage=self.shrinkage, priors=np.full(n_classes, 1 / n_classes)
-        ).fit(X, y)
+        )
+        # Twice the same clip has no covariance, just as one has, and does not make it warn.
+        _, first, counts = np.unique(y, return_index=True, return_counts=True)
+        alone = first[counts == 1]
+        lda.fit(np.concatenate([X, X[alone]]), np.concatenate([y, y[alone]]))
         self.coef_, self.intercept_ = lda.coef_, lda.intercept_
         self.means_, self.priors_ = lda.means_, lda.priors_
         return self

@@ -27,7 +27,7 @@ from ..io import MediaError
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
 from ._composition import BranchComposition, Branches
-from ._temperature import fit_calibrated, product_of_experts
+from ._temperature import LEAST_PROBABILITY, fit_calibrated, product_of_experts, temperature_of
 
 
 class FusionClassifier(ClassifierMixin, BranchComposition):
@@ -52,7 +52,8 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
     cv : int or splitter, default=3
         Inner folds for the temperatures. With a number, folds are by speaker if `fit` knows the
         speakers, and there are fewer of them if there are fewer speakers, or fewer clips of an
-        emotion.
+        emotion. With one speaker they are by clip, and with one or two clips of an emotion there
+        may be none, so that the temperature is 1; both with a warning.
     speaker : str or None, default="speaker"
         Column of X with the speakers, if it exists: they are used as `groups` if `fit` gets none.
         In a branch's columns it does not count as a modality.
@@ -128,6 +129,9 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
 
     # For whoever looks for clips that cannot be used: one branch that can use a row is enough.
     tolerates_missing_branches = True
+    # What a branch's smaller probabilities count for in the product. Explanations set it lower, to
+    # see what moves a branch that is certain.
+    least_probability = LEAST_PROBABILITY
     # Where scikit-learn routes metadata, speakers come without being asked for.
     __metadata_request__fit = {"groups": True}
 
@@ -165,8 +169,12 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         Raises
         ------
         ValueError
-            If a branch has no clip of some class, or too few to calibrate it; the message names
-            the branch.
+            If a branch has no clip of some class; the message names the branch.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few speakers or clips to calibrate a branch well, or at all.
         """
         branches = self._checked_branches()
         # Before X: it would forget the names of the columns.
@@ -198,13 +206,13 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
             known = None if groups is None else groups[rows]
             if self.calibrate:
                 model = fit_calibrated(name, rest, described, codes[rows], known, self.cv)
-                calibrated = model.calibrated_classifiers_[0]
-                rest, temperature = calibrated.estimator, 1 / calibrated.calibrators[0].beta_
+                rest = model.calibrated_classifiers_[0].estimator
+                temperature = temperature_of(model)
             else:
                 model = rest.fit(described, codes[rows], **group_params(rest, known))
                 temperature = 1.0
             self._fitted[name] = (describe, model, columns)
-            self.temperatures_[name] = float(temperature)
+            self.temperatures_[name] = temperature
             self.named_estimators_[name] = (
                 rest if describe is None else Pipeline([*describe.steps, *rest.steps])
             )
@@ -235,7 +243,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
             row = int(np.flatnonzero(lost)[0])
             why = "; ".join(f"{name}: {reasons[name][row]}" for name in verdicts)
             raise MediaError(f"Row {row} has no modality that can be used. {why}")
-        return product_of_experts(stacked)
+        return product_of_experts(stacked, self.least_probability)
 
     def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
         """Return each branch's own probabilities, calibrated.

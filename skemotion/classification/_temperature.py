@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from ..base import group_params
 
 # No expert rules a class out for good: the least probability that enters a product.
-_FLOOR = 1e-6
+LEAST_PROBABILITY = 1e-6
 
 
 def fit_calibrated(
@@ -45,68 +47,148 @@ def fit_calibrated(
     -------
     model : CalibratedClassifierCV
     """
+    folds = inner_folds(name, codes, groups, cv)
+    if folds is None:
+        return _uncalibrated(estimator, X, codes, groups)
     model = CalibratedClassifierCV(
         estimator,
         method="temperature",
         ensemble=False,
         # Splits rather than a splitter: only routing would take the groups to that.
-        cv=inner_folds(name, codes, groups, cv),
+        cv=folds,
     )
     return model.fit(X, codes, **group_params(estimator, groups))
 
 
+def _uncalibrated(
+    estimator: Any, X: Any, codes: NDArray[np.intp], groups: NDArray[Any] | None
+) -> CalibratedClassifierCV:
+    """Fit an estimator, with a temperature of 1 in the same form."""
+    fitted = FrozenEstimator(estimator.fit(X, codes, **group_params(estimator, groups)))
+    everything = np.arange(len(codes))
+    model = CalibratedClassifierCV(
+        fitted, method="temperature", ensemble=False, cv=[(everything, everything)]
+    ).fit(X, codes)
+    calibrated = model.calibrated_classifiers_[0]
+    # The one that was found is of clips trained on.
+    calibrated.calibrators[0].beta_ = 1 / _logit_scale(fitted)
+    calibrated.estimator = fitted.estimator
+    return model
+
+
+def temperature_of(model: CalibratedClassifierCV) -> float:
+    """Return the temperature of an estimator's own probabilities.
+
+    Parameters
+    ----------
+    model : CalibratedClassifierCV
+        From `fit_calibrated`.
+
+    Returns
+    -------
+    temperature : float
+        Above 1 for an overconfident estimator.
+    """
+    calibrated = model.calibrated_classifiers_[0]
+    return float(1 / (calibrated.calibrators[0].beta_ * _logit_scale(calibrated.estimator)))
+
+
+def _logit_scale(estimator: Any) -> float:
+    """Return what scikit-learn's calibration multiplies logits by.
+
+    Of a decision d between two classes it makes the logits -d and d, which are 2 d apart.
+    """
+    is_decision = hasattr(estimator, "decision_function") and len(estimator.classes_) == 2
+    return 2.0 if is_decision else 1.0
+
+
 def inner_folds(
     name: str, codes: NDArray[np.intp], groups: NDArray[Any] | None, cv: Any
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
     """Split clips for the temperature, speaker-disjoint where speakers are known.
 
     Parameters
     ----------
     name : str
-        Of the branch, for errors.
+        Of the branch, for errors and warnings.
     codes : ndarray of int, shape (n_clips,)
         Classes.
     groups : ndarray of shape (n_clips,) or None
         Speakers.
     cv : int or splitter
-        A number means that many folds, or fewer where there are fewer speakers.
+        A number means that many folds, or fewer where there are fewer speakers or clips. Where no
+        folds by speaker leave enough to train on, they are by clip, with a warning.
 
     Returns
     -------
-    splits : list of (train, test)
+    splits : list of (train, test), or None
+        None, with a warning, if there are too few clips for any folds.
 
     Raises
     ------
     ValueError
-        If there are too few clips or speakers, or a class is missing from training clips.
+        If a splitter's training clips lack a class.
     """
-    if isinstance(cv, Integral):
-        fewest, what = int(np.bincount(codes).min()), "clips of the rarest class"
-        if groups is not None:
-            fewest, what = min((fewest, what), (len(np.unique(groups)), "speakers"))
-        if fewest < 2:
-            raise ValueError(
-                f"Branch {name!r} cannot be calibrated on inner folds: n_samples={len(codes)} "
-                f"clips, number of {what}: {fewest}. Set calibrate=False."
-            )
-        cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(min(int(cv), fewest))
-    splits = list(cv.split(np.zeros(len(codes)), codes, groups))
-    for train, _ in splits:
-        if len(np.unique(codes[train])) <= codes.max():
-            raise ValueError(
-                f"Branch {name!r} cannot be calibrated on other speakers: the training clips of "
-                "an inner fold lack a class. Set calibrate=False, or give no groups."
-            )
-    return splits
+    if not isinstance(cv, Integral):
+        splits = list(cv.split(np.zeros(len(codes)), codes, groups))
+        for train, _ in splits:
+            if len(np.unique(codes[train])) <= codes.max():
+                raise ValueError(
+                    f"Branch {name!r} cannot be calibrated: the training clips of an inner fold "
+                    "lack a class. Give another cv, or set calibrate=False."
+                )
+        return splits
+    fewest = int(np.bincount(codes).min())
+    if groups is not None:
+        n_speakers = len(np.unique(groups))
+        for n_folds in range(min(int(cv), fewest, n_speakers), 1, -1):
+            splits = list(StratifiedGroupKFold(n_folds).split(codes, codes, groups))
+            if _can_train(splits, codes):
+                return splits
+    for n_folds in range(min(int(cv), fewest), 1, -1):
+        splits = list(StratifiedKFold(n_folds).split(codes, codes))
+        if _can_train(splits, codes):
+            if groups is not None:
+                warnings.warn(
+                    f"Branch {name!r} is calibrated on other clips of the speakers that it is "
+                    f"trained on, as {len(codes)} clips of {n_speakers} "
+                    f"speaker{'s' * (n_speakers > 1)} cannot be split by speaker with every class "
+                    "in training: it will be too sure about other people. Add speakers.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            return splits
+    warnings.warn(
+        f"Branch {name!r} is not calibrated, as {len(codes)} clips, {fewest} of the rarest class, "
+        "are too few to leave some out: its probabilities are not to be relied on. Add clips, 3 or "
+        "more of each class.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return None
 
 
-def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def _can_train(
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], codes: NDArray[np.intp]
+) -> bool:
+    """Whether all training clips have every class, and one of them more than one clip."""
+    n_classes = codes.max() + 1
+    return all(
+        len(np.unique(codes[train])) == n_classes and len(train) > n_classes for train, _ in splits
+    )
+
+
+def product_of_experts(
+    probabilities: NDArray[np.float64], least: float = LEAST_PROBABILITY
+) -> NDArray[np.float64]:
     """Multiply several verdicts on the same clips and normalise.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_experts, n_clips, n_classes)
         NaN where an expert has nothing to say.
+    least : float, default=1e-6
+        What smaller probabilities count for: no expert rules a class out for good.
 
     Returns
     -------
@@ -122,7 +204,7 @@ def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64
     array([[0.1, 0.9],
            [0.2, 0.8]])
     """
-    evidence = np.nansum(np.log(np.maximum(probabilities, _FLOOR)), axis=0)
+    evidence = np.nansum(np.log(np.maximum(probabilities, least)), axis=0)
     odds = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     odds[np.isnan(probabilities).all(axis=(0, 2))] = np.nan
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -32,11 +32,11 @@ def run(options: argparse.Namespace) -> int:
             "--prune, and --older-than or --max-bytes, are given together: what to do, and which "
             "entries to do it to."
         )
-    if not options.folder.is_dir():
-        raise NotADirectoryError(f"{options.folder}: no such folder. Check the path.")
     from ..pipeline import ClipCache
 
     cache = ClipCache(options.folder)
+    if not options.folder.is_dir():
+        raise NotADirectoryError(f"{options.folder}: no such folder. Check the path.")
     if options.prune:
         n_removed, n_bytes = cache.prune(max_bytes=options.max_bytes, older_than=options.older_than)
         print(f"Removed {n_removed} entries, {n_bytes / 1e6:.1f} MB")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -24,6 +26,8 @@ _VIDEO = "Video_Speech_Actor_{:02d}.zip"
 _LANDMARKS = "FacialTracking_Actors_01-24.zip"
 _ACTORS = range(1, 25)
 _TIMEOUT = 60  # seconds without a byte
+_LEAST_RATE = 10_000  # bytes a second, over all of a download
+_MOST_OF_RECORD = 1 << 24  # bytes
 _CHUNK = 1 << 16
 _BY_HAND = (
     "Call again to go on, or download the archives by hand from https://zenodo.org/records/1188976 "
@@ -204,15 +208,16 @@ def _ask_record(record: str, names: Sequence[str]) -> dict[str, _Published]:
     import requests
 
     try:
-        response = requests.get(record, timeout=_TIMEOUT)
-        response.raise_for_status()
+        with requests.get(record, timeout=_TIMEOUT, stream=True) as response:
+            response.raise_for_status()
+            content = b"".join(_received(response, record, _MOST_OF_RECORD))
     except requests.RequestException as error:
         raise ConnectionError(
             f"{record}: expected the record of RAVDESS, found {_reason(error)}. {_BY_HAND}"
         ) from error
     published = {}
     try:
-        files = {file["key"]: file for file in response.json()["files"]}
+        files = {file["key"]: file for file in json.loads(content)["files"]}
         for name in names:
             file = files[name]
             checksum = str(file["checksum"])
@@ -246,7 +251,9 @@ def _resume(url: str, output: str, _: Any, *, part: Path, size: int, verbose: bo
     Raises
     ------
     requests.RequestException
-        If it breaks off.
+        If it breaks off, or is far too slow.
+    OSError
+        If more comes than was published.
     """
     import requests
 
@@ -275,14 +282,41 @@ def _resume(url: str, output: str, _: Any, *, part: Path, size: int, verbose: bo
                 ) as bar,
             ):
                 file.seek(start)
-                for chunk in response.iter_content(_CHUNK):
+                for chunk in _received(response, url, size - start):
                     bar.update(file.write(chunk))
     if part.stat().st_size != size:
         raise requests.ConnectionError(f"{part.stat().st_size} of {size} bytes")
     part.replace(output)
 
 
+def _received(response: Any, url: str, most: int) -> Iterator[bytes]:
+    """Give what a server sends as it arrives, up to a size, and as long as it is not too slow."""
+    import requests
+    import urllib3
+
+    start, n_bytes = time.monotonic(), 0
+    while True:
+        try:
+            chunk = response.raw.read1(_CHUNK, decode_content=True)
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(str(error)) from error
+        if not chunk:
+            return
+        n_bytes += len(chunk)
+        if n_bytes > most:
+            raise OSError(
+                f"{url}: expected {most} bytes at most, as published, found more. {_BY_HAND}"
+            )
+        if time.monotonic() - start > _TIMEOUT + n_bytes / _LEAST_RATE:
+            raise requests.Timeout(f"{n_bytes} bytes")
+        yield chunk
+
+
 def _reason(error: Any) -> str:
+    import requests
+
     if error.response is not None:
         return f"status {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return f"a connection that is too slow ({type(error).__name__})"
     return f"no connection ({type(error).__name__})"

@@ -177,6 +177,8 @@ def find_recordings(
 
 def local_root(path: str | os.PathLike[str], expected: str) -> Path:
     """Return the folder or archive that a path stands for, and refuse remote addresses."""
+    if not os.fspath(path):
+        raise FileNotFoundError(f"'': {expected}, found an empty path.")
     local = local_path(os.fspath(path))
     if local is None or "::" in local:
         raise MediaError(
@@ -277,7 +279,16 @@ def _archive_files(path: Path, prefix: str) -> Iterator[File]:
             f"{path}: expected a zip archive, found damaged, incomplete or foreign data ({error}). "
             "Download it again, or move it elsewhere."
         ) from error
+    outside = [m for m in members if m.startswith("/") or ".." in PurePosixPath(m).parts]
+    if outside:
+        warnings.warn(
+            f"{path}: left out {_some(outside)}, whose names lead out of the archive. Unpack it "
+            "elsewhere, look at what they are, and load the folder.",
+            stacklevel=2,
+        )
     for member in members:
+        if member in outside:
+            continue
         if not member.endswith("/") and not any(map(_hidden, PurePosixPath(member).parts)):
             yield File(True, f"zip://{member}::{path.as_posix()}", f"{prefix}{member}")
 

@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..io import MediaError, decimal, limits_in_force, local_path, split_fragment
+from ..io import limits_in_force, local_path, split_fragment
 from ._files import SOUND
-from ._own import check_files, make_own_bunch, rows_named
+from ._own import check_files, make_own_bunch, rows_named, warn_of_repeats, warn_of_spellings
 from ._table_files import read_table
+from ._table_times import cut_clips, read_times
 
 _MODALITIES = ("video", "audio", "landmarks")
 
@@ -41,7 +42,8 @@ def load_table(
     Parameters
     ----------
     source : str, path-like or DataFrame
-        The table: CSV (``.csv``; separated by comma or semicolon), TSV (``.tsv``, ``.tab``) or
+        The table: CSV (``.csv``; separated by commas, tabs, or semicolons, where commas are
+        decimal), TSV (``.tsv``, ``.tab``) or
         Parquet (``.parquet``, ``.pq``; needs pyarrow), in a file or at an address of fsspec; or a
         DataFrame, with its index where that has names.
     video, audio, landmarks : str, default=None
@@ -56,10 +58,11 @@ def load_table(
         Column of what must not be both in training and in test, usually who speaks. None takes
         ``speaker``, if there is such a column.
     start, end : str, default=None
-        Columns of times (numbers in seconds, timedeltas, or ``hh:mm:ss``), where a row is a part
-        of a clip; an empty cell stands for the clip's start or end. None takes ``start`` and
+        Columns of times (numbers in seconds, timedeltas, ``mm:ss`` or ``hh:mm:ss``), where a row is
+        a part of a clip; an empty cell stands for the clip's start or end. None takes ``start`` and
         ``end``, if there are such columns. The parts become addresses such as
-        ``clip.mp4#t=10,12.5``, which every loader decodes by seeking.
+        ``clip.mp4#t=10,12.5``, which every loader decodes by seeking; landmark files need a column
+        of time stamps.
     must_exist : bool, default=True
         Whether missing files are an error here, all of them in one, rather than when they are
         opened.
@@ -104,6 +107,11 @@ def load_table(
     TypeError
         If `source` is neither path nor DataFrame.
 
+    Warns
+    -----
+    UserWarning
+        If emotions differ in nothing but upper and lower case, or rows list the same clip.
+
     See Also
     --------
     load_folders : Clips in a folder for each emotion.
@@ -143,12 +151,14 @@ def load_table(
     clips = _clips(table, found, folder, name)
     if storage_options:
         _check_reachable(clips, name)
-    _cut(
-        clips, _times(table, found.get("start"), name), _times(table, found.get("end"), name), name
-    )
+    starts, ends = (read_times(table, found.get(key), name) for key in ("start", "end"))
+    cut_clips(clips, starts, ends, name)
     if must_exist:
         check_files(clips, name)
     labels = _labels(table, found.get("target"), name, "target=None where clips have no emotions")
+    if labels is not None:
+        warn_of_spellings(labels, name)
+    warn_of_repeats(clips, labels, name)
     parts = _labels(table, found.get("groups"), name, "a name for each")
     who = "speaker" if "speaker" in table else found.get("groups")
     used = {*(found.get(key) for key in (*_MODALITIES, "file")), "speaker"} - {None}
@@ -228,6 +238,8 @@ def _address(cell: Any, folder: str, row: int, column: str, name: str) -> str | 
             f"{type(cell).__name__} in row {row}. Pass another column."
         )
     text = os.fspath(cell).strip()
+    if text.startswith(("~/", "~\\")):
+        text = os.fspath(Path(text).expanduser())
     if not text:
         return None
     member, separator, place = text.rpartition("::")
@@ -259,63 +271,6 @@ def _is_sound(address: str) -> bool:
     return PurePosixPath(os.fspath(whole).split("::")[0]).suffix.lower() in SOUND
 
 
-def _times(table: pd.DataFrame, column: str | None, name: str) -> list[float | None] | None:
-    """Read a column of times in seconds; None where a cell is empty."""
-    if column is None:
-        return None
-    cells = table[column]
-    seconds = pd.to_numeric(cells, errors="coerce")
-    if pd.api.types.is_timedelta64_dtype(cells):
-        seconds = cells.dt.total_seconds()
-    else:
-        texts = cells[seconds.isna() & cells.notna()]
-        seconds = seconds.astype(float)
-        seconds[texts.index] = pd.to_timedelta(
-            texts.astype(str), errors="coerce"
-        ).dt.total_seconds()
-    is_bad = (seconds.isna() & cells.notna()) | (seconds < 0) | np.isinf(seconds)
-    is_bad &= ~cells.astype(str).isin(["NaT", ""])
-    if is_bad.any():
-        rows = np.flatnonzero(is_bad).tolist()
-        raise ValueError(
-            f"{name}: expected times in seconds or as hh:mm:ss in the column {column!r}, found "
-            f"{cells.tolist()[rows[0]]!r} in {rows_named(rows)}. Correct them."
-        )
-    return [None if pd.isna(time) else float(time) for time in seconds]
-
-
-def _cut(
-    clips: dict[str, list[str | None]],
-    starts: list[float | None] | None,
-    ends: list[float | None] | None,
-    name: str,
-) -> None:
-    """Give the clips the times of their rows."""
-    if starts is None and ends is None:
-        return
-    n_rows = len(next(iter(clips.values())))
-    starts, ends = starts or [None] * n_rows, ends or [None] * n_rows
-    bad = [
-        row
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True))
-        if end is not None and end <= (start or 0)
-    ]
-    if bad:
-        raise ValueError(
-            f"{name}: expected a start before the end, found another order in {rows_named(bad)}. "
-            "Correct the times."
-        )
-    for cells in clips.values():
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            cell = cells[row]
-            if cell is None or (not start and end is None):
-                continue
-            if split_fragment(cell)[1] is not None:
-                raise MediaError(f"{cell}: expected times once, found them in row {row} as well.")
-            times = decimal(start or 0.0) + ("" if end is None else f",{decimal(end)}")
-            cells[row] = f"{cell}#t={times}"
-
-
 def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> NDArray[Any] | None:
     if column is None:
         return None
@@ -323,7 +278,8 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
     if empty:
         raise ValueError(
             f"{name}: expected a value in every row of the column {column!r}, found none in "
-            f"{rows_named(empty)}. Add them, or leave the rows out, or pass {remedy}."
+            f"{rows_named(empty)}, or a word such as NA that stands for none. Add them, or leave "
+            f"the rows out, or pass {remedy}."
         )
     return np.array(_plain(table[column]))
 

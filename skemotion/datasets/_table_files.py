@@ -75,8 +75,9 @@ def _read_file(
     suffix = PurePosixPath(address).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(
-            f"{address}: expected a table ({', '.join(_SUFFIXES)}), found the suffix {suffix!r}. "
-            "Read it yourself and pass the DataFrame, or load a folder by load_folders."
+            f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found the "
+            f"suffix {suffix!r}. Read it yourself and pass the DataFrame, or load a folder by "
+            "load_folders."
         )
     if path is None:
         check_allowed(address)
@@ -115,12 +116,30 @@ def _read_text(file: str, separator: str, options: dict[str, Any]) -> pd.DataFra
     # All of it as texts, and without a header to pandas, which would number columns of one name.
     reading = {"dtype": str, "encoding": "utf-8-sig", "header": None, **options}
     header = pd.read_csv(file, sep=separator, nrows=1, **reading).iloc[0]
-    if len(header) == 1 and ";" in str(header[0]):  # of spreadsheets where commas are decimal
-        separator = ";"
-    table = pd.read_csv(file, sep=separator, **reading)
+    if len(header) == 1:
+        others = (other for other in ";\t" if other in str(header[0]))
+        separator = next(others, separator)
+    table = pd.read_csv(file, sep=separator, **reading).apply(_stripped)
     names = table.iloc[0].fillna("").tolist()
     table = table.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
-    return table if len(set(names)) < len(names) else table.apply(_numbers)
+    if len(set(names)) < len(names):
+        return table
+    if separator == ";":  # of spreadsheets where commas are decimal
+        table = table.apply(_with_points)
+    return table.apply(_numbers)
+
+
+def _stripped(cells: pd.Series[Any]) -> pd.Series[Any]:
+    texts = cells.str.strip()
+    return texts.mask(texts == "")
+
+
+def _with_points(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Write numbers with points, where all are numbers and some have commas."""
+    known = cells.dropna()
+    if known.empty or not known.str.fullmatch("-?[0-9]+(?:,[0-9]+)?").all():
+        return cells
+    return cells.str.replace(",", ".")
 
 
 def _numbers(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils import Tags
 
 from ..base import as_table, is_missing, model_parts, object_array
@@ -22,6 +23,8 @@ from ._typical import find_described, unwrapped
 
 # Descriptions that are held at once.
 _BYTES = 2**27
+# Next to nothing, yet its logarithm is a number.
+LEAST_PROBABILITY = 1e-300
 
 
 class Description(NamedTuple):
@@ -31,6 +34,8 @@ class Description(NamedTuple):
     ----------
     modality : str
         Name of the branch.
+    clip : object
+        What the pipeline was given.
     result : ndarray
         In the shape of the last step's result.
     typical : ndarray of shape (n_values,) or None
@@ -41,6 +46,7 @@ class Description(NamedTuple):
     """
 
     modality: str
+    clip: Any
     result: NDArray[Any]
     typical: NDArray[Any] | None
     names: list[str]
@@ -61,6 +67,8 @@ class OccludedClip:
     ----------
     descriptions : list of Description
         Of the modalities that the clip has.
+    answer : ndarray of shape (1, n_classes) or (1,)
+        Probabilities or decisions of the model for the whole clip.
     gives_probabilities : bool
         Whether the model gives probabilities, or else decisions.
 
@@ -89,7 +97,7 @@ class OccludedClip:
             )
         names = [_names_of(one.pipeline) for one in found]
         spies = [_watch(one.pipeline) for one in found]
-        self._ask(X)
+        self.answer = self._ask(X)
         self.descriptions: list[Description] = []
         self._stands: list[tuple[_Standing, int | None]] = []
         self._cells = []
@@ -104,6 +112,7 @@ class OccludedClip:
                 self.descriptions.append(
                     Description(
                         one.modality,
+                        results[0],
                         np.asarray(results[-1]),
                         one.typical,
                         own_names,
@@ -113,7 +122,11 @@ class OccludedClip:
             stand = _Standing(own_names)
             one.pipeline.steps_ = [("standing", stand)]
             self._stands.append((stand, position))
-        if isinstance(self._speaker, str):
+        for part in model_parts(self._model):
+            if isinstance(part, FusionClassifier):
+                # What moves a branch that is certain would not be seen.
+                part.least_probability = LEAST_PROBABILITY
+        if self._speaker is not None:
             # As the clip on its own would be scaled, whatever is replaced in it.
             self._enroll()
 
@@ -156,6 +169,40 @@ class OccludedClip:
                 }
             answers.append(self._ask(self._named(len(questions))))
         return np.concatenate(answers)
+
+    def soften(self, factor: float) -> bool:
+        """Make the model less certain: divide the logits of every classifier in it by a factor.
+
+        Where branches are certain beyond what numbers hold, nothing moves them; less certain, they
+        weigh against each other as before, and log-odds are smaller by that factor.
+
+        Parameters
+        ----------
+        factor : float
+            Of the temperatures.
+
+        Returns
+        -------
+        done : bool
+            Whether the model is made of calibrated branches, so that this can be done.
+        """
+        parts = model_parts(self._model)
+        fusions = [part for part in parts if isinstance(part, FusionClassifier)]
+        if not fusions or not all(fusion.calibrate for fusion in fusions):
+            return False
+        leaves = []
+        for part in parts:
+            if isinstance(part, CalibratedClassifierCV) and hasattr(
+                part, "calibrated_classifiers_"
+            ):
+                [calibrated] = part.calibrated_classifiers_
+                # Logits of what is calibrated further are softened within.
+                within = model_parts(calibrated.estimator)
+                if not any(isinstance(other, FusionClassifier) for other in within):
+                    leaves.append(calibrated.calibrators[0])
+        for calibrator in leaves:
+            calibrator.beta_ = calibrator.beta_ / factor
+        return bool(leaves)
 
     def _named(self, n_questions: int) -> Any:
         """Give names of questions in place of the clip."""

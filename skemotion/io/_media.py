@@ -76,7 +76,7 @@ def open_stream(
             open_input(source, name) as file,
             _open(file, {**_OPTIONS, **most}, kind) as container,
         ):
-            stream = _main_stream(container, kind, name)
+            stream = main_stream(container, kind, name)
             _check_claims(container, stream, name, limits, segment)
             if kind == "video":
                 stream.thread_type = "AUTO"
@@ -142,9 +142,10 @@ def claimed_seconds(source: Source) -> float | None:
     return None
 
 
-def _main_stream(
+def main_stream(
     container: av.container.InputContainer, kind: Literal["video", "audio"], name: str
 ) -> Any:
+    """Return the main stream of a kind; see `open_stream`."""
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [
         stream
@@ -189,6 +190,11 @@ def _check_claims(
     if segment is None and stream.frames > limits.max_frames:
         raise beyond_limit(name, "max_frames", f"a header that claims {stream.frames} frames")
     check_pixels(context, name, limits)
+    if segment is None and stream.frames * context.width * context.height > (
+        limits.max_decoded_pixels
+    ):
+        claim = f"{stream.frames} frames of {context.height} x {context.width} pixels"
+        raise beyond_limit(name, "max_decoded_pixels", f"a header that claims {claim}")
 
 
 def check_pixels(picture: Any, name: str, limits: Limits) -> None:
@@ -262,6 +268,10 @@ def identity(source: Any) -> tuple[str, ...]:
             )
         system, inner = fsspec.core.url_to_fs(path, **limits_in_force().storage_options)
         return ("remote", path, system.ukey(inner))
+    except FileNotFoundError:
+        raise MediaError(
+            f"{path}: expected a media file, found no such file. Check the path."
+        ) from None
     except UNREADABLE as error:
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."

@@ -83,9 +83,9 @@ def damage_named(path: Path, other_versions: Sequence[str] = ()) -> Iterator[Non
     """Turn errors of the reader into one that names the file and says what to do."""
     try:
         yield
-    except OSError:
-        raise  # names the file already
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # names the file already; others come of false places in the archive
         if other_versions:
             raise refusal(
                 path,

@@ -178,7 +178,8 @@ def load_model(
             check_generators(model)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)
-    suit_here(model, memory, n_jobs)
+    with damage_named(path, other):
+        suit_here(model, memory, n_jobs)
     if other:
         warnings.warn(
             f"{path} was saved with other versions: {'; '.join(other)}. Train it again, or "

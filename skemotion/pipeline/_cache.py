@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import os
+import re
 import stat
 import time
 import uuid
@@ -70,7 +71,8 @@ class ClipCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        if "://" in os.fspath(folder):
+        # A Path has made one slash of two.
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(folder)):
             raise ValueError(
                 f"{os.fspath(folder)}: expected a folder on this machine for a cache, got an "
                 "address. Mount it, and give the path."
@@ -92,7 +94,7 @@ class ClipCache:
 
     def clear(self) -> None:
         """Remove every entry, and nothing else in the folder."""
-        for path in self._entries(unfinished=True):
+        for path, _, _ in self._sizes():
             path.unlink(missing_ok=True)
 
     def prune(
@@ -159,7 +161,7 @@ class ClipCache:
         Returns
         -------
         result : ndarray or None
-            Numbers as a read-only memory map; a table of trajectories in memory.
+            One row: numbers as a read-only memory map; a table of trajectories in memory.
         """
         try:
             content = _open(self._path(key))
@@ -168,10 +170,13 @@ class ClipCache:
             payload = content[:-_DIGEST_BYTES]
             if content[-_DIGEST_BYTES:].tobytes() != _digest(key, payload):
                 return None
-            return _read(payload)
-        # Errors of foreign files, which are treated like missing entries.
-        except (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError):
+            result = _read(payload)
+        # Files of others raise whatever NumPy's reader, its parser and the system do; each is as
+        # good as a missing entry.
+        except Exception:
             return None
+        # A step's result for one clip is one row.
+        return result if result is not None and result.shape[:1] == (1,) else None
 
     def put(self, key: str, result: NDArray[Any]) -> None:
         """Write an entry, whole or not at all.
@@ -217,10 +222,11 @@ class ClipCache:
         sizes = []
         for path in self._entries(unfinished=True):
             try:
-                status = path.stat()
+                status = path.lstat()
             except FileNotFoundError:  # removed meanwhile by another process
                 continue
-            sizes.append((path, status.st_size, status.st_mtime))
+            if not stat.S_ISDIR(status.st_mode):
+                sizes.append((path, status.st_size, status.st_mtime))
         return sizes
 
     def _path(self, key: str) -> Path:

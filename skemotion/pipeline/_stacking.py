@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import object_array
-from ._running import Failure
+from ._jobs import Failure
 
 # Results from this size on are mapped from disk if there is a folder for them.
 MAPPED_BYTES = 2**26
@@ -83,16 +83,17 @@ def _stack(
             first, first_name = result, names[row]
             if first.dtype != object:
                 stacked = _allocate((len(names), *first.shape[1:]), first.dtype, folder)
-        if first.dtype == object:
-            rows.append(result[0])
-            continue
-        if result.shape != first.shape:
+        of_one_kind = (result.dtype == object) == (first.dtype == object)
+        if result.shape != first.shape or not of_one_kind:
             raise ValueError(
                 f"The results have different shapes: {first.shape[1:]} for {first_name}, "
                 f"{result.shape[1:]} for {names[row]}. Bring the clips to one shape, for "
                 "example with VideoLoader(size=(height, width))."
             )
-        stacked[row] = result[0]
+        if first.dtype == object:
+            rows.append(result[0])
+        else:
+            stacked[row] = result[0]
     if first is None:
         if example is None:
             raise ValueError(

@@ -31,6 +31,13 @@ def test_clips_alone_stand_in_every_column(clip):
         assert as_table(clip, ["video"])["video"].tolist() == [clip]
 
 
+def test_columns_of_one_name_are_refused():
+    table = pd.DataFrame([["a.wav", "b.wav", 1, 2]], columns=["audio", "audio", "n", "n"])
+    with pytest.raises(ValueError, match=r"one column of each name, found \['audio'\] twice"):
+        as_table(table, ["audio", "video"])
+    assert as_table(table.iloc[:, 1:], ["audio"]).shape == (1, 1)
+
+
 def test_columns_that_are_not_there_are_empty_and_rows_keep_their_index():
     X = pd.DataFrame({"audio": ["a.wav", "b.wav"]}, index=[7, 9])
     table = as_table(X, ["video", "audio"])

@@ -27,7 +27,7 @@ from sklearn.utils import estimator_checks as checks
 from threadpoolctl import threadpool_limits
 
 from skemotion import MediaError, load_model, save_model
-from skemotion.classification import FusionClassifier
+from skemotion.classification import BalancedLDA, FusionClassifier
 from skemotion.decomposition import TrajectoryStatistics
 from skemotion.pipeline import ClipPipeline
 from skemotion.preprocessing import SpeakerScaler, uses_speaker_clips
@@ -399,12 +399,6 @@ def test_decisions_do_where_there_are_no_probabilities():
     ("change", "message"),
     [
         (lambda X, y, g: (X, np.full(60, "sad"), g), "found 1 class: 'sad'"),
-        (lambda X, y, g: (X, y, np.zeros(60)), "'voice' cannot .*number of speakers: 1. Set cali"),
-        (
-            lambda X, y, g: (X, y, np.unique(y, return_inverse=True)[1]),
-            "clips of an inner",
-        ),
-        (lambda X, y, g: (X[:4], y[:4], g[:4]), "number of clips of the rarest class: 1"),
         (
             lambda X, y, g: (X.assign(audio=X.audio.where(y != "sad", None)), y, g),
             "Branch 'voice' has no clip of class 'sad'",
@@ -464,3 +458,61 @@ def test_enrolled_speakers_are_known_to_every_branch():
     np.testing.assert_allclose(np.concatenate(alone), model.predict_proba(new))
     with pytest.raises(ValueError, match="nobody can be enrolled"):
         fusion().fit(X, y).enroll(new)
+
+
+@pytest.mark.parametrize("n_speakers", [1, 2])
+def test_two_clips_of_each_class_are_enough_even_for_members_of_members(n_speakers):
+    # As the default recipe classifies faces: scaled, two members, within a fusion of modalities.
+    members = [("lda", BalancedLDA(0.3), slice(None)), ("lr", LogisticRegression(), slice(None))]
+    inner = make_pipeline(StandardScaler(), FusionClassifier(members))
+    model = FusionClassifier([("face", inner, slice(None)), ("voice", inner, slice(None))])
+    y = np.tile(np.arange(6), 2 * n_speakers)
+    X = np.random.default_rng(0).normal(size=(len(y), 8)) + y[:, np.newaxis]
+    with pytest.warns(UserWarning, match="is (calibrated on other clips of|not calibrated, as)"):
+        model.fit(X, y, np.repeat(np.arange(n_speakers), 12))
+    assert (model.predict(X) == y).mean() > 0.8
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+def test_speakers_that_cannot_be_left_out_are_calibrated_by_clips():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 12)
+    X = rng.normal(size=(24, 2)) + y[:, np.newaxis]
+    model = FusionClassifier()
+    # A class that only one speaker has is no better.
+    for speakers, words in ((np.zeros(24), "1 speaker "), (y, "2 speakers ")):
+        with pytest.warns(UserWarning, match=f"24 clips of {words}cannot be split .* Add speakers"):
+            model.fit(X, y, speakers)
+    assert model.temperatures_ == FusionClassifier().fit(X, y).temperatures_
+
+
+@pytest.mark.parametrize("classifier", [LogisticRegression(), GaussianNB()])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_too_few_clips_to_calibrate_leave_a_temperature_of_1(classifier, n_classes):
+    y = np.array([0, 0, 0, 1, 1, 2])[: 3 + n_classes - (n_classes == 2)]
+    X = np.array([[0.0], [1.0], [2.0], [4.0], [5.0], [9.0]])[: len(y)]
+    members = [("one", classifier, slice(None))]
+    model = FusionClassifier(members)
+    words = f"{len(y)} clips, 1 of the rarest class, are too few .* 3 or more"
+    with pytest.warns(UserWarning, match=words):
+        model.fit(X, y)
+    plain = FusionClassifier(members, calibrate=False).fit(X, y)
+    assert model.temperatures_ == {"one": pytest.approx(1)}
+    np.testing.assert_allclose(model.predict_proba(X), plain.predict_proba(X), rtol=1e-6, atol=1e-9)
+    assert type(model.named_estimators_["one"]) is type(plain.named_estimators_["one"])
+
+
+def test_a_temperature_is_of_the_classifiers_own_probabilities_also_of_two_classes():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 500)
+    X = rng.normal(size=(1000, 1)) + 1.5 * y[:, np.newaxis]
+    # Calibrated as it is.
+    assert FusionClassifier().fit(X, y).temperatures_["all"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_splitter_whose_training_clips_lack_a_class():
+    cv = GroupKFold(2)
+    y = np.repeat([0, 1], 4)
+    X = np.arange(8.0)[:, np.newaxis]
+    with pytest.raises(ValueError, match="training clips of an inner fold lack a class"):
+        FusionClassifier(cv=cv).fit(X, y, y)

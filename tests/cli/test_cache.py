@@ -62,3 +62,10 @@ def test_half_an_instruction_removes_nothing(folder, capsys):
             run(folder, "--prune", *words)
         assert end.value.code == 2
     assert ClipCache(folder).n_entries == 3
+
+
+def test_a_cache_elsewhere_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("s3://bucket/cache") == 1
+    assert "expected a folder on this machine" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -97,7 +97,7 @@ def test_a_table_of_clips(folder, model, run, tmp_path):
     rows = json.loads(out.read_text())
     assert [row["file"] for row in rows] == [*[good] * 5, gone, good]
     assert [row["label"] is None for row in rows] == [False] * 5 + [True] * 2
-    assert "No such file" in rows[5]["error"]
+    assert "found no such file" in rows[5]["error"]
     assert rows[6]["error"].startswith("row 6: expected a clip, found an empty cell")
 
 

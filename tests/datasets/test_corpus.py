@@ -10,7 +10,7 @@ import pytest
 
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
-from skemotion.datasets import NAMINGS, load_corpus, load_ravdess
+from skemotion.datasets import NAMINGS, load_corpus, load_folders, load_ravdess
 from skemotion.datasets._corpus import _NAMINGS
 from skemotion.datasets._ravdess import _NAMING
 from skemotion.video import VideoLoader
@@ -186,3 +186,19 @@ def test_names_that_do_not_parse_warn(tmp_path):
     with pytest.warns(UserWarning, match=r"left out 2 files \(01-01-01\.mp4, 01-01-07_01\.mp4\)"):
         corpus = load_corpus(tmp_path, naming="java-sed")
     assert len(corpus.data) == 1
+
+
+def test_members_whose_names_lead_out_of_an_archive_are_reported(tmp_path):
+    path = tmp_path / "corpus.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("../03-01-05-01-01-01-02.wav", "/03-01-05-01-01-01-03.wav", "a/../../b.wav"):
+            archive.writestr(name, "")
+        archive.writestr("Actor_01/03-01-05-01-01-01-01.wav", "")
+    with pytest.warns(UserWarning, match=r"left out 3 files \(\.\./03.*lead out of the archive"):
+        assert len(load_corpus(path).data) == 1
+
+
+@pytest.mark.parametrize("load", [load_corpus, load_folders, load_ravdess])
+def test_an_empty_path_is_no_folder(load):
+    with pytest.raises(FileNotFoundError, match=r"^'': expected .*found an empty path"):
+        load("")

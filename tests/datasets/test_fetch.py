@@ -264,6 +264,33 @@ def test_altered_download_is_not_kept(zenodo, fetch, tmp_path):
     assert zenodo.asked == [(AUDIO, None)] * 3
 
 
+@pytest.mark.parametrize("lengths", [True, False])
+def test_no_more_is_written_than_was_published(zenodo, fetch, tmp_path, lengths):
+    zenodo.lengths = lengths
+    zenodo.files[AUDIO] = ARCHIVES[AUDIO] + bytes(10**7)
+    with pytest.raises(OSError, match=rf"{AUDIO}/content: expected \d+ bytes at most, as publi"):
+        fetch(n_retries=3)
+    assert sum(map(len, contents(tmp_path).values())) <= len(ARCHIVES[AUDIO])
+    assert len(zenodo.asked) == 1
+    zenodo.files[AUDIO] = ARCHIVES[AUDIO]
+    assert len(fetch(n_retries=1).data) == 25
+
+
+def test_a_record_without_end_is_not_read(zenodo, fetch, monkeypatch):
+    monkeypatch.setattr(_fetch, "_MOST_OF_RECORD", 100)
+    with pytest.raises(OSError, match=r"records/1188976: expected 100 bytes at most"):
+        fetch()
+    assert zenodo.asked == []
+
+
+def test_a_download_that_drips_is_given_up(zenodo, fetch, monkeypatch):
+    monkeypatch.setattr(_fetch, "_LEAST_RATE", 1e12)
+    now = iter(range(0, 10**6, 100))
+    monkeypatch.setattr(_fetch.time, "monotonic", lambda: next(now))
+    with pytest.raises(ConnectionError, match=r"found a connection that is too slow \(Timeout\)"):
+        fetch()
+
+
 def test_archives_before_the_one_that_fails_are_kept(zenodo, fetch, tmp_path):
     zenodo.status["Video_Speech_Actor_02.zip"] = 503
     with pytest.raises(ConnectionError, match=r"Actor_02\.zip: .* found status 503 after 0\."):

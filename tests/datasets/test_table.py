@@ -184,11 +184,66 @@ def test_tables_that_cannot_be_used(folder):
 
 @pytest.mark.parametrize(
     ("times", "message"),
-    [("-1,2", "found '?-1"), ("a,2", "found 'a' in row 0"), ("2,2", "start before the end"),
-     ("inf,", "expected times"), (",0", "start before the end"), ("99:99,", "expected times")],
-)  # fmt: skip
+    [
+        ("-1,2", "found '?-1"),
+        ('"0,5",2', "decimal point.* found '0,5' in row 0"),
+        ("1:75,", "1:75"),
+        ("a,2", "found 'a' in row 0"),
+        ("2,2", "start before the end"),
+        ("inf,", "expected times"),
+        (",0", "start before the end"),
+        ("99:99,", "expected times"),
+    ],
+)
 def test_times_that_are_none(folder, times, message):
     refused(csv(folder, f"file,start,end,emotion\nc.wav,{times},sad\n"), message)
+
+
+def test_tables_of_spreadsheets(folder):
+    """Decimal commas, tabs in spite of the suffix, spaces around words, and empty cells."""
+    rows = "file;start;end;emotion;speaker\nc.wav;0,25;1,5;sad;ann\nc.wav;2;;sad ; ann\n"
+    c = str(folder / "c.wav")
+    for text in (rows, rows.replace(",", ".").replace(";", "\t"),
+                 rows.replace(",", ".").replace(";", " , ")):  # fmt: skip
+        corpus = load_table(csv(folder, text))
+        assert corpus.data["audio"].tolist() == [f"{c}#t=0.25,1.5", f"{c}#t=2"]
+        assert corpus.target.tolist() == ["sad", "sad"]
+        assert corpus.groups.tolist() == ["ann", "ann"]
+    minutes = load_table(csv(folder, "file,start,end,emotion\nc.wav,1:02.5,01:03,sad\n"))
+    assert minutes.data["audio"].tolist() == [f"{c}#t=62.5,63"]
+    with pytest.warns(UserWarning, match="'Sad' and 'sad' count as different emotions"):
+        load_table(csv(folder, "file,emotion\nc.wav,Sad\nclips/a.mp4,sad\n"))
+    refused(csv(folder, "file,emotion\nc.wav,NA\n"), "none in row 0, or a word such as NA")
+
+
+def test_clips_that_are_listed_twice(folder):
+    rows = "file,start,end,emotion\nc.wav,0,1,sad\nc.wav,1,2,sad\n"
+    load_table(csv(folder, rows))  # a warning would be an error
+    with pytest.warns(UserWarning, match="1 clips are listed more than once, .* rows 0 and 2"):
+        load_table(csv(folder, rows + "c.wav,,1,sad\n"))
+    with pytest.warns(UserWarning, match="2 clips .*, of 1 with different emotions, .* 1 and 3"):
+        load_table(csv(folder, rows + "c.wav,0,1,sad\nc.wav,1,2,calm\n"))
+
+
+def test_paths_of_other_systems(folder, monkeypatch):
+    refused(csv(folder, "file,emotion\nclips\\a.mp4,sad\n"), r"Here, / parts folders", MediaError)
+    monkeypatch.setenv("HOME", str(folder))
+    corpus = load_table(csv(folder / "clips", "file,emotion\n~/c.wav,sad\n"))
+    assert corpus.data["audio"].tolist() == [str(folder / "c.wav")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["é ü.wav", "e\u0301.wav", "日本.wav", "a#b.wav", "#t=1.wav", "a,b;c.wav", "it's 100%.wav",
+     "[x] $HOME *.wav", "c#t=0,1.wav"],
+)  # fmt: skip
+def test_odd_names(folder, name):
+    (folder / name).write_bytes(sine_wav())
+    corpus = load_table(
+        csv(folder, f'file,start,end,emotion\n"{name}",,,sad\n"{name}",0.1,0.2,sad\n')
+    )
+    whole, part = AudioLoader().transform(corpus.data["audio"])
+    assert (len(whole), len(part)) == (5000, 2205)
 
 
 def test_times_twice(folder):

@@ -1,6 +1,7 @@
 import errno
 import functools
 import importlib.util
+import io
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skemotion import MediaError
 from skemotion.audio import AudioAugmenter, AudioFeatures, AudioLoader
+from skemotion.base import object_array
 from skemotion.decomposition import BSplineProjector, PartialTucker
 from skemotion.io import identity
 from skemotion.pipeline import ClipCache, ClipPipeline, _cache, _stacking, _step_identity
@@ -164,7 +166,7 @@ def test_entries_keep_type_and_shape(folder, shape, dtype):
     got = cache.get("a" * 32)
     assert_same(got, array)
     assert not got.flags.writeable
-    table = _cache.object_array([array, array[:0], array.T])
+    table = _cache.object_array([array, array[:0], array.T]).reshape(1, 3)
     cache.put("b" * 32, table)
     assert_same(cache.get("b" * 32), table)
     assert cache.get("c" * 32) is None
@@ -540,22 +542,94 @@ def spoil_with_folder(path):
     path.mkdir()
 
 
-@pytest.mark.parametrize("spoil", [spoil_with_pipe, spoil_with_folder])
+def spoil_with_loop(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("spoil", [spoil_with_pipe, spoil_with_folder, spoil_with_loop])
 @pytest.mark.filterwarnings("ignore:.*results cannot be kept:RuntimeWarning")
 def test_what_is_no_file_is_no_entry(folder, spoil):
     X = np.ones((1, 3))
     times(folder, 3.0).transform(X)
     [path] = entries(folder)
     spoil(path)
+    cache = ClipCache(folder)
+    assert cache.n_bytes < 500
     np.testing.assert_array_equal(times(folder, 3.0).transform(X), 3 * X)
+    cache.prune(max_bytes=0)
+    cache.clear()
+    assert path.is_dir() == (spoil is spoil_with_folder)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"0" * 200])
+def header(shape, dtype="<f8", fortran=False):
+    file = io.BytesIO()
+    given = {"descr": dtype, "fortran_order": fortran, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, given)
+    return file.getvalue()
+
+
+def table(*words):
+    file = io.BytesIO()
+    np.save(file, np.array(words))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x01\x00\xff\xff{",
+        b"\x93NUMPY\x01\x00\x04\x00{'(\n",  # which Python's parser calls unfinished
+        b"\x93NUMPY\x07\x00\x04\x00{}  ",
+        b"0" * 200,
+        header((10**9, 10**9)),
+        header((-1,)),
+        header((1, 2), "|O") + bytes(16),
+        header((1, 2), "|V8") + bytes(16),
+        header((1, 2), "<M8[s]") + bytes(16),
+        header((1, 2), fortran=True) + bytes(16),
+        header((3,)) + bytes(24),  # not the one row of a clip
+        header(()) + bytes(8),
+        header((1, 10**9), "|S0"),
+        table("table"),
+        table("table", "x"),
+        table("table", "-1"),
+        table("table", "999999999"),
+        table("table", "1") + header((2,), "|O") + bytes(16),
+    ],
+)
 def test_well_signed_nonsense_is_no_entry(folder, payload):
     cache, key = ClipCache(folder), "a" * 32
-    cache.put(key, np.ones(3))
+    cache.put(key, np.ones((1, 3)))
     cache._path(key).write_bytes(payload + _cache._digest(key, payload))
     assert cache.get(key) is None
+
+
+def test_results_of_two_kinds_are_refused(folder):
+    """As a foreign entry may be: numbers for one clip, trajectories for the other."""
+    clips = waveforms(2)
+    expected = hear(1, memory=folder).transform(clips)
+    cache = ClipCache(folder)
+    keys = [path.stem for path in entries(folder)]
+    for array in (np.ones((1, 3)), object_array([np.ones(2), np.ones(3)]).reshape(1, 2)):
+        cache.put(keys[0], array)
+        with pytest.raises(ValueError, match=r"different shapes: .* for clip 1 \(<array of shape"):
+            hear(1, memory=folder).transform(clips)
+    cache.clear()
+    assert_same(hear(1, memory=folder).transform(clips), expected)
+
+
+def test_a_folder_that_cannot_be_written_to_slows_a_run_and_does_not_end_it(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    monkeypatch.setattr(_cache, "_unwritable", set())
+    with pytest.warns(RuntimeWarning, match=r"cache: .*Permission denied.*another folder"):
+        got = times(folder, 3.0).transform(np.ones((2, 3)))
+    np.testing.assert_array_equal(got, np.full((2, 3), 3.0))
 
 
 def test_text_survives(folder):
@@ -564,11 +638,16 @@ def test_text_survives(folder):
     assert_same(cache.get("a" * 32), text)
 
 
-def test_another_machine_is_no_folder():
+def test_another_machine_is_no_folder(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"memory://cache: expected a folder on this machine"):
         ClipCache("memory://cache")
     with pytest.raises(ValueError, match=r"s3://bucket/cache: expected a folder"):
         times("s3://bucket/cache").fit(np.ones((2, 3)))
+    # pathlib makes one slash of two.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"memory:/cache: expected a folder"):
+        times(Path("memory://cache")).fit_transform(np.ones((2, 3)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_prune_takes_the_oldest_first(folder):

@@ -1,0 +1,125 @@
+"""What the page consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ._html import BUSY, FOOT, WAITING, head_html, note_html
+
+#: Seconds of a recording that a speaker is enrolled by, at most.
+ENROL_SECONDS = 120.0
+
+_EVENTS = {"api_visibility": "private", "trigger_mode": "multiple", "show_progress": "minimal"}
+
+
+def make_blocks(
+    gradio: Any,
+    answer: Callable[[str | None, Any], str],
+    enrol: Callable[[str | None, Any], tuple[Any, str]] | None,
+    *,
+    classes: Sequence[str],
+    max_seconds: float,
+) -> Any:
+    """Lay out the page.
+
+    Parameters
+    ----------
+    gradio : module
+        Gradio.
+    answer : callable
+        Gives the HTML of an answer, for the path of a recording and what is known of the speaker.
+    enrol : callable or None
+        Gives what is known of the speaker and a sentence in HTML, for the path of a recording and
+        what was known before. None for a model without scalers by speaker.
+    classes : sequence of str
+        The emotions.
+    max_seconds : float
+        Length of a recording.
+
+    Returns
+    -------
+    blocks : gradio.Blocks
+    """
+
+    def respond(path: str | None, speaker: Any) -> Iterator[tuple[Any, Any]]:
+        yield BUSY, gradio.skip()
+        # The recorder is emptied: its file is gone.
+        yield answer(path, speaker), None
+
+    # Gradio deletes what it knows of and nobody asked about, such as of a page that was closed.
+    with gradio.Blocks(
+        title="Which emotion is it?", analytics_enabled=False, delete_cache=(60, 600)
+    ) as blocks:
+        known = gradio.State(None, time_to_live=3600)
+        gradio.HTML(head_html(classes, max_seconds), elem_id="sk-head")
+        with gradio.Row(equal_height=False, elem_id="sk-main"):
+            with gradio.Column(min_width=320):
+                video = _recorder(gradio, "Recording", "sk-recording")
+                # Filled by the page's script.
+                words = '<p class="sk-help" id="sk-help" role="status"></p>'
+                gradio.HTML(words, elem_id="sk-words")
+            with gradio.Column(min_width=320):
+                place = gradio.HTML(WAITING, elem_id="sk-answer")
+        gradio.on(
+            [video.upload, video.stop_recording],
+            respond,
+            inputs=[video, known],
+            outputs=[place, video],
+            show_progress_on=place,
+            **_EVENTS,
+        )
+        if enrol is not None:
+            _add_enrolment(gradio, known, enrol)
+        gradio.HTML(FOOT, elem_id="sk-foot")
+    return blocks
+
+
+def _add_enrolment(
+    gradio: Any, known: Any, enrol: Callable[[str | None, Any], tuple[Any, str]]
+) -> None:
+    def learn(path: str | None, before: Any) -> tuple[Any, ...]:
+        speaker, words = enrol(path, before)
+        return speaker, words, gradio.update(visible=speaker is not None), None
+
+    def forget() -> tuple[Any, ...]:
+        return None, note_html("You have been forgotten."), gradio.update(visible=False)
+
+    with gradio.Accordion("Let it know you first (optional)", open=False, elem_id="sk-enrol"):
+        gradio.HTML(
+            '<p class="sk-help">Faces and voices differ more than emotions do. Record yourself '
+            "for a minute, talking as usual: answers are then relative to your own face and "
+            "voice, until you close this page. The recording is deleted; some averages are kept "
+            "in memory.</p>"
+        )
+        video = _recorder(gradio, "A minute of you", "sk-enrol-recording")
+        place = gradio.HTML(note_html("Nobody is known yet."), elem_id="sk-known")
+        button = gradio.Button("Forget me", size="sm", visible=False)
+        gradio.on(
+            [video.upload, video.stop_recording],
+            learn,
+            inputs=[video, known],
+            outputs=[known, place, button, video],
+            show_progress_on=place,
+            **_EVENTS,
+        )
+        button.click(forget, outputs=[known, place, button], **_EVENTS)
+
+
+def _recorder(gradio: Any, label: str, name: str) -> Any:
+    options = gradio.WebcamOptions(
+        mirror=False,
+        constraints={
+            "video": {"width": {"ideal": 640}, "height": {"ideal": 480}},
+            # What clears up a voice for a call takes emotion out of it.
+            "audio": {"echoCancellation": False, "noiseSuppression": False},
+        },
+    )
+    return gradio.Video(
+        label=label,
+        sources=["webcam", "upload"],
+        include_audio=True,
+        webcam_options=options,
+        buttons=[],
+        elem_id=name,
+    )
