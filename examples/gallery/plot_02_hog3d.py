@@ -34,42 +34,32 @@ descriptor = hog.transform(frames)[0]
 print("cells in time, rows, columns; bins; azimuth and polar angle:", descriptor.shape)
 
 # %%
-# Each cell is normalised, so that a face in the dark is described like one in the light, and a bare wall is described by
-# the noise of the camera. To leave the wall out of the pictures, cells are drawn as strongly as they have gradients:
-
-cell = np.array(hog.cell_size)
-gradients = np.sqrt(sum(g**2 for g in np.gradient(frames[0].astype(float))))
-n_times, n_rows, n_columns = descriptor.shape[:3]
-whole = gradients[: n_times * cell[0], : n_rows * cell[1], : n_columns * cell[2]]
-parts = whole.reshape(n_times, cell[0], n_rows, cell[1], n_columns, cell[2])
-strength = np.clip(parts.mean(axis=(1, 3, 5)) / 12, 0, 1)
-
-# %%
 # Edges
 # -----
 #
-# For each cell, a line along every direction of an edge, as long as its bin: at right angles to the gradient.
+# A star for each cell, on the frame in its middle: rays point to where brightness grows, and are as long as the azimuth's
+# bins are large. The discs are motion: the share of the polar angle's outer bins.
 
-cell_t = 3
-azimuth = descriptor[cell_t, ..., 0] * strength[cell_t, ..., None]
-angles = -np.pi + (np.arange(hog.n_bins) + 0.5) * 2 * np.pi / hog.n_bins
-y, x = (np.mgrid[:n_rows, :n_columns] * 10 + 4.5).reshape(2, -1)
+from skemotion.inspection import HOG3DDisplay
 
-figure, ax = plt.subplots(figsize=(9, 5), layout="constrained")
-ax.imshow(frames[0][cell_t * 5 + 2], cmap="gray", vmin=0, vmax=255, alpha=0.5)
-for k, angle in enumerate(angles):
-    lengths = 4.5 * azimuth[..., k].ravel()
-    dx, dy = -np.sin(angle) * lengths, np.cos(angle) * lengths
-    ax.plot([x - dx, x + dx], [y - dy, y + dy], color="#B04000", linewidth=1.2)
-ax.set_title("Edges of cells 15 to 20 frames into the clip")
-ax.set_axis_off()
+display = HOG3DDisplay.from_descriptor(descriptor[2:4], frames[0][10:20])
+display.figure_.set_size_inches(10, 3.5)
+plt.show()
 
 # %%
 # Motion
 # ------
 #
-# The polar angle's outer bins hold what changes from frame to frame. Their share, cell by cell, is a map of where the
-# face moves.
+# Each cell is normalised, so that a face in the dark is described like one in the light, and a bare wall by the noise of the
+# encoder. If cells are drawn as strongly as they have gradients, the wall is gone, and what is left is a map of where the face
+# moves:
+
+cell = np.array(hog.cell_size)
+n_times, n_rows, n_columns = descriptor.shape[:3]
+gradients = np.sqrt(sum(part**2 for part in np.gradient(frames[0].astype(float))))
+whole = gradients[: n_times * cell[0], : n_rows * cell[1], : n_columns * cell[2]]
+parts = whole.reshape(n_times, cell[0], n_rows, cell[1], n_columns, cell[2])
+strength = np.clip(parts.mean(axis=(1, 3, 5)) / 12, 0, 1)
 
 polar = descriptor[..., 1]
 share = (polar[..., :3].sum(axis=-1) + polar[..., -3:].sum(axis=-1)) / polar.sum(axis=-1)
@@ -86,7 +76,8 @@ for t, ax in enumerate(axes.flat):
     )
     ax.set_title(f"frames {t * 5} to {t * 5 + 4}", fontsize=9)
     ax.set_axis_off()
-figure.colorbar(image, ax=axes, label="share of change in time")
+bar = figure.colorbar(image, ax=axes, label="share of change in time")
+bar.solids.set_alpha(1)
 plt.show()
 
 # %%

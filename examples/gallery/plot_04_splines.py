@@ -52,6 +52,13 @@ for ax in axes[-1]:
 plt.show()
 
 # %%
-# As a stage, all features of all clips at once:
+# As a stage, all features of all clips at once; and what it keeps of each:
 
-print(BSplineProjector(n_knots=12).fit_transform(features).shape)
+from skemotion.inspection import SplineDisplay
+
+projector = BSplineProjector(n_knots=12)
+print(projector.fit_transform(features).shape)
+SplineDisplay.from_estimator(
+    projector, features[1][:, :4], names=["RMS", "MFCC 1", "MFCC 2", "MFCC 3"]
+)
+plt.show()
