@@ -89,8 +89,8 @@ def _add_enrolment(
         gradio.HTML(
             '<p class="sk-help">Faces and voices differ more than emotions do. Record yourself '
             "for a minute, talking as usual: answers are then relative to your own face and "
-            "voice, until you close this page. The recording is deleted; some averages are kept "
-            "in memory.</p>"
+            "voice, for an hour, on this page only. The recording is deleted; some averages are "
+            "kept in memory.</p>"
         )
         video = _recorder(gradio, "A minute of you", "sk-enrol-recording")
         place = gradio.HTML(note_html("Nobody is known yet."), elem_id="sk-known")
