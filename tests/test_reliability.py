@@ -1,9 +1,8 @@
-"""docs/reliability.md says what was run, and the mutants of ``tests/fuzz.py`` are what they should be."""
+"""docs/reliability.md says what was run, and mutants of ``tests/fuzz.py`` are used or refused."""
 
 import itertools
 import re
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
