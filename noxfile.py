@@ -131,3 +131,10 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks, each against the plain way and a peer; all of them write a table."""
     install(session, "bench")
     session.run("python", "benchmarks/run_all.py", *session.posargs)
+
+
+@nox.session
+def recordings(session: nox.Session) -> None:
+    """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, killed and resumed."""
+    install(session)
+    session.run("python", "benchmarks/check_recordings.py", *session.posargs)

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..audio import AudioLoader
 from ..base import model_parts, object_array
 from ..classification import product_of_experts
+from ..inspection import Explanation, explain
 from ..io import MediaError, limits
 from ..model_selection import predict_timeline
 from ..preprocessing import SpeakerScaler
@@ -25,6 +27,8 @@ from ._recording import Recording, is_silent, look_at
 WINDOW = 3.0
 # From here on a recording is no clip any more, and its one answer would mean little.
 _LONG = 2 * WINDOW
+# More make a second's difference, and none that is seen.
+_N_OCCLUSIONS = 300
 _RATE = 16_000  # Hz, to hear silence by
 _FRAMES_PER_SECOND = 120  # no camera of a browser has more
 
@@ -50,6 +54,11 @@ class Answer:
         are the means over the windows.
     timeline_picture : bytes or None
         The same as a drawing, as PNG.
+    explanation : Explanation or None
+        What made the answer, or of a long recording the answer about its clearest window. None
+        for a model that `explain` cannot explain.
+    window : tuple of 2 float or None
+        That window, in seconds.
     """
 
     label: str
@@ -59,6 +68,8 @@ class Answer:
     faces: list[bytes] = field(default_factory=list)
     timeline: pd.DataFrame | None = None
     timeline_picture: bytes | None = None
+    explanation: Explanation | None = None
+    window: tuple[float, float] | None = None
 
 
 def answer_recording(
@@ -86,10 +97,10 @@ def answer_recording(
     MediaError
         If the recording cannot be used; in words for the person who made it.
     """
+    recording = _checked(path, max_seconds)
     with warnings.catch_warnings(), _bounded(max_seconds):
         # The notes say what cannot be used.
         warnings.simplefilter("ignore")
-        recording = _checked(path, max_seconds)
         silent = _is_silent(recording)
         try:
             with enrolled(model, enrolment) as speaker:
@@ -124,16 +135,16 @@ def enrol_recording(model: Any, path: str, *, max_seconds: float = 120.0) -> tup
     MediaError
         If the recording cannot be used; in words for the person who made it.
     """
+    recording = _checked(path, max_seconds)
+    n_clips = int(recording.seconds // WINDOW)
+    if n_clips < 2:
+        raise MediaError(
+            f"This recording is {recording.seconds:.0f} s long. Record at least "
+            f"{2 * WINDOW:.0f} s, better a minute, so that your usual face and voice can be "
+            "told from an emotion."
+        )
     with warnings.catch_warnings(), _bounded(max_seconds):
         warnings.simplefilter("ignore")
-        recording = _checked(path, max_seconds)
-        n_clips = int(recording.seconds // WINDOW)
-        if n_clips < 2:
-            raise MediaError(
-                f"This recording is {recording.seconds:.0f} s long. Record at least "
-                f"{2 * WINDOW:.0f} s, better a minute, so that your usual face and voice can be "
-                "told from an emotion."
-            )
         waveform = _waveform(recording)
         length = round(WINDOW * _RATE)
         silent = [
@@ -188,22 +199,42 @@ def clip_table(
 
 def _short_answer(model: Any, recording: Recording, speaker: str | None, silent: bool) -> Answer:
     table = clip_table(model, [recording.path], speaker, [silent])
-    used, shares = None, None
-    if hasattr(model, "predict_proba_by_branch"):
-        verdicts = model.predict_proba_by_branch(table)
-        used = {name for name, own in verdicts.items() if not np.isnan(own[0, 0])}
-        if used:
-            [shares] = product_of_experts(np.array(list(verdicts.values())))
-    if shares is None:  # also where no branch has an answer, which this says the reasons of
-        [shares] = model.predict_proba(table)
-    notes = _notes(model, recording, silent, used)
+    explanation = _explained(model, table)
+    used: set[str] | None
+    if explanation is not None and explanation.probabilities is not None:
+        # From the same description: the clip is opened once.
+        used = {str(name) for name in explanation.modalities.index}
+        shares = explanation.probabilities.to_numpy()
+    else:
+        used, shares = _verdict(model, table)
     return Answer(
         str(model.classes_[shares.argmax()]),
         {str(name): float(share) for name, share in zip(model.classes_, shares, strict=True)},
         recording.seconds,
-        notes,
+        _notes(model, recording, silent, used),
         _faces(model, recording),
+        explanation=explanation,
     )
+
+
+def _verdict(model: Any, table: Any) -> tuple[set[str] | None, NDArray[Any]]:
+    """Give the branches that have an answer, if there are any, and the probabilities."""
+    used = None
+    if hasattr(model, "predict_proba_by_branch"):
+        verdicts = model.predict_proba_by_branch(table)
+        used = {name for name, own in verdicts.items() if not np.isnan(own[0, 0])}
+        if used:
+            return used, product_of_experts(np.array(list(verdicts.values())))[0]
+    # Also where no branch has an answer: this gives the reasons.
+    return used, model.predict_proba(table)[0]
+
+
+def _explained(model: Any, table: Any) -> Explanation | None:
+    try:
+        return explain(model, table, n_occlusions=_N_OCCLUSIONS)
+    except (TypeError, ValueError):
+        # A model without clips or averages, or a clip that cannot be used: the answer says which.
+        return None
 
 
 def _long_answer(model: Any, recording: Recording, speaker: str | None, silent: bool) -> Answer:
@@ -213,14 +244,20 @@ def _long_answer(model: Any, recording: Recording, speaker: str | None, silent: 
     if shares.isna().all():
         raise MediaError("No window of the recording can be used.")
     used = {name for words in timeline["modalities"] for name in words.split("+") if name}
+    label = str(shares.idxmax())
+    clearest = timeline.loc[timeline[label].idxmax()]
+    window = (float(clearest["start"]), float(clearest["end"]))
+    segment = f"{recording.path}#t={window[0]:.3f},{window[1]:.3f}"
     return Answer(
-        str(shares.idxmax()),
+        label,
         {name: float(shares[name]) for name in names},
         recording.seconds,
         _notes(model, recording, silent, None if used == {"clip"} else used),
         _faces(model, recording),
         timeline,
         draw_timeline(timeline),
+        _explained(model, clip_table(model, [segment], speaker, [silent])),
+        window,
     )
 
 
@@ -254,7 +291,9 @@ def _notes(model: Any, recording: Recording, silent: bool, used: set[str] | None
 
 
 def _checked(path: str, max_seconds: float) -> Recording:
-    recording = look_at(path)
+    # Only packets are counted, so that a long one can be called long.
+    with limits(max_seconds=10**9, max_frames=10**12):
+        recording = look_at(path)
     # A recorder that is stopped in time is not exact.
     if recording.seconds > max_seconds + 1:
         raise MediaError(

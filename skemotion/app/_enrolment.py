@@ -34,7 +34,8 @@ def speaker_scalers(model: Any) -> list[SpeakerScaler]:
     return [
         part
         for part in model_parts(model)
-        if isinstance(part, SpeakerScaler) and part.uses_speaker_clips
+        # A fusion has the unfitted ones that it was made with, too.
+        if isinstance(part, SpeakerScaler) and part.uses_speaker_clips and hasattr(part, "mean_")
     ]
 
 

@@ -8,8 +8,11 @@ from html import escape
 
 import pandas as pd
 
-from ..inspection import timeline_spans
+from ..inspection import Explanation, timeline_spans
 from ._answer import Answer
+
+_MODALITIES = {"audio": "sound", "video": "picture"}
+_N_PARTS, _N_MEASURES = 6, 12
 
 WAITING = """\
 <div class="sk-empty">
@@ -45,6 +48,8 @@ def answer_html(answer: Answer) -> str:
             picture(answer.timeline_picture, "png", "Probabilities over time, listed below"),
             _spans(answer.timeline),
         ]
+    if answer.explanation is not None:
+        parts += _why(answer.explanation, answer.window)
     if answer.faces:
         parts.append("<h2>The face, with the landmarks that are measured</h2>")
         parts.append('<div class="sk-faces">')
@@ -100,6 +105,43 @@ def _bars(answer: Answer) -> str:
         )
     head = '<caption class="sk-unseen">Probability of each emotion</caption>'
     return f'<table class="sk-bars">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _why(explanation: Explanation, window: tuple[float, float] | None) -> list[str]:
+    """Write what made the answer."""
+    where = "" if window is None else f" from {window[0]:.0f} to {window[1]:.0f}&nbsp;s"
+    target = escape(str(explanation.target))
+    sizes = explanation.modalities.abs()
+    names = [_MODALITIES.get(str(name), str(name)) for name in sizes.index]
+    shares = ", ".join(
+        f"{escape(name)} {_percent(share)}"
+        for name, share in zip(names, sizes / max(sizes.sum(), 1e-300), strict=True)
+    )
+    largest = max(explanation.parts["effect"].abs().max(), 1e-300)
+    rows = []
+    for row in explanation.parts.head(_N_PARTS).to_dict("records"):
+        effect, kind = row["effect"], "for" if row["effect"] >= 0 else "against"
+        part = escape(f"{_MODALITIES.get(row['modality'], row['modality'])}: {row['part']}")
+        rows.append(
+            f'<tr class="sk-{kind}"><th scope="row">{part}</th><td class="sk-bar"><span '
+            f'style="width:{100 * abs(effect) / largest:.1f}%"></span></td>'
+            f"<td>{kind} {abs(effect):.2f}</td></tr>"
+        )
+    measures = "".join(
+        f"<tr><td>{escape(str(row['measure']))}</td><td>{escape(str(row['part']))}</td>"
+        f"<td>{row['effect']:+.2f}</td></tr>"
+        for row in explanation.details.head(_N_MEASURES).to_dict("records")
+    )
+    return [
+        f"<h2>What spoke for {target}{where}</h2>",
+        "<p>Compared with the average clip of the training, in log-odds: 0.7 doubles the odds."
+        f"{f' All in all: {shares}.' if len(names) > 1 else ''}</p>",
+        '<table class="sk-bars"><caption class="sk-unseen">Effects of parts, in log-odds</caption>'
+        f"<tbody>{''.join(rows)}</tbody></table>",
+        '<details class="sk-more"><summary>In detail</summary><table class="sk-spans"><thead><tr>'
+        "<th>measure</th><th>part</th><th>log-odds</th></tr></thead>"
+        f"<tbody>{measures}</tbody></table></details>",
+    ]
 
 
 def _spans(timeline: pd.DataFrame) -> str:

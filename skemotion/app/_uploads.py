@@ -15,7 +15,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_UPLOAD = "/gradio_api/upload"
+_UPLOAD, _FILE = "/gradio_api/upload", "/gradio_api/file="
 # Seconds after which a page that never asked about its upload is gone.
 _PATIENCE = 600.0
 _HEADERS = {
@@ -45,6 +45,7 @@ class Uploads:
         self._lock = Lock()
         self._arriving = 0
         self._owed: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
         self._since: dict[str, float] = {}
 
     def begin(self) -> None:
@@ -68,6 +69,15 @@ class Uploads:
                 self._owed[path] -= 1
         self.sweep()
 
+    def show(self, path: str, change: int) -> None:
+        """Note that a browser begins (1) or ends (-1) to load a file that it uploaded."""
+        with self._lock:
+            self._shown[path] += change
+            if not self._shown[path]:
+                del self._shown[path]
+        if change < 0:
+            self.sweep()
+
     def sweep(self) -> None:
         """Delete all files that no answer is owed to."""
         with self._lock:
@@ -78,7 +88,7 @@ class Uploads:
                 if self._owed[path] <= 0 or self._since[path] < late:
                     del self._owed[path], self._since[path]
             for file in sorted(self.folder.rglob("*"), reverse=True):
-                if str(file) in self._since:
+                if str(file) in self._since or str(file) in self._shown:
                     continue
                 # A folder that is not empty has what is owed to.
                 with suppress(OSError):
@@ -111,6 +121,7 @@ class UploadWatch:
             await self._app(scope, receive, send)
             return
         is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_UPLOAD)
+        _, _, shown = scope["path"].partition(_FILE)
         body = bytearray()
         status = 0
 
@@ -133,10 +144,14 @@ class UploadWatch:
 
         if is_upload:
             self._uploads.begin()
+        if shown:
+            self._uploads.show(shown, 1)
         try:
             await self._app(scope, receive, watched)
         finally:
             settle()
+            if shown:
+                self._uploads.show(shown, -1)
 
 
 def _paths(body: bytes) -> list[str]:

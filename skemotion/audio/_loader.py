@@ -51,7 +51,8 @@ class AudioLoader(ClipTransformer):
     -----
     Of several audio streams, the first marked as default is used, or else the first. A segment is
     ``clip.mp4#t=10,12.5``, with times in seconds: it has the samples from ``round(10 * rate)``
-    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Times
+    until before ``round(12.5 * rate)``, at the clip's own rate, and is then resampled. Where sound
+    and picture begin a quarter of a second or more apart, times count from the picture. Times
     outside the clip are refused, except an end up to half a second after the clip's. AAC decoders
     may generate noise, which differs between a segment and the clip. Integers are scaled by their
     type to [-1, 1), as in sound files. Of a waveform with two axes, the much shorter axis holds the

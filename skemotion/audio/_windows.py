@@ -10,11 +10,21 @@ import soxr
 from numpy.typing import NDArray
 
 from ..base import ClipWindow
-from ..io import Source, clip_name, starting_at
+from ..io import (
+    MediaError,
+    Source,
+    clip_name,
+    open_stream,
+    sound_delay,
+    split_fragment,
+    starting_at,
+)
 from ._decoding import check_samples, decode_blocks
 
 # Seconds of sound before the first window, which its resampling depends on.
 _BEFORE = 1
+# How much of a window there is at least where sound begins later than the picture.
+_LEAST_COVER = 0.5
 
 
 def waveform_windows(
@@ -41,13 +51,22 @@ def waveform_windows(
     held = np.empty(0, dtype=np.float32)
     # In whole seconds, samples before and after resampling coincide.
     skipped = max(int(first * hop) - _BEFORE, 0) if isinstance(source, str | os.PathLike) else 0
-    source, n_windows, origin = starting_at(source, skipped), first, skipped * sample_rate
+    name = clip_name(source)
+    source, begins = _from(source, skipped)
+    n_windows, origin = first, round((skipped + begins) * sample_rate)
 
     def place(seconds: float) -> int:
         return round(seconds * sample_rate)
 
-    def cut(end: int) -> NDArray[np.float32]:
-        return held[max(place(n_windows * hop) - origin, 0) : end - origin].copy()
+    def cut(end: int) -> NDArray[np.float32] | MediaError:
+        start = place(n_windows * hop)
+        waveform = held[max(start - origin, 0) : max(end - origin, 0)].copy()
+        if len(waveform) < _LEAST_COVER * (end - start):
+            return MediaError(
+                f"{name}: expected sound from {n_windows * hop:g} s on, found that it begins at "
+                f"{skipped + begins:g} s."
+            )
+        return waveform
 
     for block in resampled_blocks(source, sample_rate):
         held = np.concatenate([held, block])
@@ -60,6 +79,17 @@ def waveform_windows(
     while place(n_windows * hop) < n_samples:
         yield ClipWindow(n_windows * hop, n_samples / sample_rate, cut(n_samples))
         n_windows += 1
+
+
+def _from(source: Source, seconds: int) -> tuple[Source, float]:
+    """Leave out the beginning, and say when there is sound after that."""
+    with open_stream(source, "audio") as (container, _):
+        delay = float(sound_delay(source, container))
+    source = starting_at(source, seconds)
+    _, segment = split_fragment(source)
+    if delay and segment is None and isinstance(source, str | os.PathLike):
+        source = f"{os.fspath(source)}#t=0"  # sound that begins before the picture is cut
+    return source, max(delay - (0.0 if segment is None else float(segment.start)), 0.0)
 
 
 def resampled_blocks(source: Source, sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -27,7 +27,7 @@ from ..io import MediaError
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
 from ._composition import BranchComposition, Branches
-from ._temperature import fit_calibrated, product_of_experts, temperature_of
+from ._temperature import LEAST_PROBABILITY, fit_calibrated, product_of_experts, temperature_of
 
 
 class FusionClassifier(ClassifierMixin, BranchComposition):
@@ -129,6 +129,9 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
 
     # For whoever looks for clips that cannot be used: one branch that can use a row is enough.
     tolerates_missing_branches = True
+    # What a branch's smaller probabilities count for in the product. Explanations set it lower, to
+    # see what moves a branch that is certain.
+    least_probability = LEAST_PROBABILITY
     # Where scikit-learn routes metadata, speakers come without being asked for.
     __metadata_request__fit = {"groups": True}
 
@@ -240,7 +243,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
             row = int(np.flatnonzero(lost)[0])
             why = "; ".join(f"{name}: {reasons[name][row]}" for name in verdicts)
             raise MediaError(f"Row {row} has no modality that can be used. {why}")
-        return product_of_experts(stacked)
+        return product_of_experts(stacked, self.least_probability)
 
     def predict_proba_by_branch(self, X: Any) -> dict[str, NDArray[np.float64]]:
         """Return each branch's own probabilities, calibrated.

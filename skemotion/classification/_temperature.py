@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from ..base import group_params
 
 # No expert rules a class out for good: the least probability that enters a product.
-_FLOOR = 1e-6
+LEAST_PROBABILITY = 1e-6
 
 
 def fit_calibrated(
@@ -178,13 +178,17 @@ def _can_train(
     )
 
 
-def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def product_of_experts(
+    probabilities: NDArray[np.float64], least: float = LEAST_PROBABILITY
+) -> NDArray[np.float64]:
     """Multiply several verdicts on the same clips and normalise.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_experts, n_clips, n_classes)
         NaN where an expert has nothing to say.
+    least : float, default=1e-6
+        What smaller probabilities count for: no expert rules a class out for good.
 
     Returns
     -------
@@ -200,7 +204,7 @@ def product_of_experts(probabilities: NDArray[np.float64]) -> NDArray[np.float64
     array([[0.1, 0.9],
            [0.2, 0.8]])
     """
-    evidence = np.nansum(np.log(np.maximum(probabilities, _FLOOR)), axis=0)
+    evidence = np.nansum(np.log(np.maximum(probabilities, least)), axis=0)
     odds = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     odds[np.isnan(probabilities).all(axis=(0, 2))] = np.nan
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

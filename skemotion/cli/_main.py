@@ -13,11 +13,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from .. import __version__
-from . import _cache, _demo, _evaluate, _fetch, _predict, _serve, _timeline, _train
+from . import _cache, _demo, _evaluate, _explain, _fetch, _predict, _serve, _timeline, _train
 from ._messages import complain
 
 # Commands import what they need when they run: help should not wait for decoders.
-_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _serve, _cache, _fetch)
+_COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _explain, _serve, _cache, _fetch)
 _STATUS = """\
 exit status:
   0    done

@@ -4,19 +4,24 @@ from ._evaluation_display import EvaluationDisplay
 from ._evaluation_html import evaluation_html
 from ._explain import explain
 from ._explanation import Explanation
+from ._explanation_display import ExplanationDisplay
+from ._explanation_files import EXPLANATION_FORMATS, write_explanation
 from ._report import check_report_path, write_report
 from ._timeline_display import TimelineDisplay
 from ._timeline_files import TIMELINE_FORMATS, timeline_spans, write_timeline
 
 __all__ = [
+    "EXPLANATION_FORMATS",
     "TIMELINE_FORMATS",
     "EvaluationDisplay",
     "Explanation",
+    "ExplanationDisplay",
     "TimelineDisplay",
     "check_report_path",
     "evaluation_html",
     "explain",
     "timeline_spans",
+    "write_explanation",
     "write_report",
     "write_timeline",
 ]

@@ -14,12 +14,12 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base import is_missing, object_array
 from ..io import clip_name
+from ._explained_frames import find_frames
 from ._explanation import Explanation
-from ._occlusion import Description, OccludedClip
+from ._occlusion import LEAST_PROBABILITY, Description, OccludedClip
 from ._regions import Regions, find_regions
 from ._shapley import owen_values
 
-_LEAST_PROBABILITY = 1e-12
 _MOST_PAIRS_OF_ORDERS = 16
 
 
@@ -91,8 +91,10 @@ def explain(
     -----
     Effects are in log-odds of the target class, the logarithm of p / (1 - p): parts with effects of
     0.7 and 0.7 together make the odds four times as high. They add up exactly, from the average
-    clip's log-odds to the clip's. Models without probabilities are explained by their decision
-    function.
+    clip's log-odds to the clip's. The least probability of a `FusionClassifier`, which keeps a
+    branch from ruling a class out, is not applied to them. Models without probabilities are
+    explained by their decision function. Where a model tells its training clips apart without any
+    doubt, as on a handful of them, log-odds are in the hundreds, and only their shares say much.
 
     An explanation is about the model, not about the person: it says what the model's answer came
     from.
@@ -140,8 +142,7 @@ def explain(
     n_regions = int(ends[-1])
 
     classes = np.asarray(model.classes_)
-    answer = occluded.scores(np.ones((1, n_regions), dtype=bool), index, typical)
-    position = _winner(answer) if target is None else _position(classes, target)
+    position = _winner(occluded.answer) if target is None else _position(classes, target)
     is_probability = occluded.gives_probabilities
     answers: list[NDArray[Any]] = []
 
@@ -158,19 +159,26 @@ def explain(
         ),
         ends[:-1],
     )
-    described = list(zip(occluded.descriptions, found, effects, strict=True))
-    average, answer = answers[0][:1], answers[0][1:2]
+    tables = [_details(*one) for one in zip(occluded.descriptions, found, effects, strict=True)]
+    names = [one.modality for one in occluded.descriptions]
+    shown = map(find_frames, occluded.descriptions, found, typical, tables)
+    evidence = _evidence(answers[0][:2], position, is_probability=is_probability)
     return Explanation(
         clip=_name(X),
         target=classes.tolist()[position],
-        label=classes.tolist()[_winner(answer)],
+        label=classes.tolist()[_winner(occluded.answer)],
         unit="log-odds" if is_probability else "decision",
-        score=float(_evidence(answer, position, is_probability=is_probability)[0]),
-        average_score=float(_evidence(average, position, is_probability=is_probability)[0]),
-        probabilities=pd.Series(answer[0], classes) if is_probability else None,
-        average_probabilities=pd.Series(average[0], classes) if is_probability else None,
-        details=pd.concat([_details(*one) for one in described], ignore_index=True),
-        maps={one.modality: _grid(own, part) for one, own, part in described if own.shape},
+        score=float(evidence[1]),
+        average_score=float(evidence[0]),
+        probabilities=pd.Series(occluded.answer[0], classes) if is_probability else None,
+        average_probabilities=pd.Series(answers[0][0], classes) if is_probability else None,
+        details=pd.concat(tables, ignore_index=True),
+        maps={
+            name: _grid(own, part)
+            for name, own, part in zip(names, found, effects, strict=True)
+            if own.shape
+        },
+        frames={name: frames for name, frames in zip(names, shown, strict=True) if frames},
     )
 
 
@@ -236,9 +244,9 @@ def _as_long(values: NDArray[Any], like: NDArray[Any]) -> NDArray[np.float64]:
 def _evidence(scores: NDArray[Any], position: int, *, is_probability: bool) -> NDArray[np.float64]:
     """Return log-odds of a class, or the decision for it."""
     if is_probability:
-        own = np.maximum(scores[:, position], _LEAST_PROBABILITY)
+        own = np.maximum(scores[:, position], LEAST_PROBABILITY)
         others = np.delete(scores, position, axis=1).sum(axis=1)
-        return np.asarray(np.log(own) - np.log(np.maximum(others, _LEAST_PROBABILITY)))
+        return np.asarray(np.log(own) - np.log(np.maximum(others, LEAST_PROBABILITY)))
     if scores.ndim == 1:
         return scores if position else -scores
     return np.asarray(scores[:, position])
@@ -262,7 +270,10 @@ def _details(
         {
             "modality": description.modality,
             "part": [region.part for region in regions.regions],
-            "measure": [region.measure for region in regions.regions],
+            "measure": [
+                region.measure + (f", time {region.place[0] + 1}" if len(region.place) == 1 else "")
+                for region in regions.regions
+            ],
             "effect": effects,
         }
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ._explained_frames import ExplainedFrame
+from ._explanation_files import explanation_page, explanation_table, signed
 
 
 class Explanation:
@@ -44,6 +46,11 @@ class Explanation:
         By modality, where a description has places: of a picture, an array of effects of shape
         (times, rows, columns); of curves, a DataFrame with a row for each curve and a column for
         each stretch of time, named by its beginning (0 to 1).
+    frames : dict
+        By modality, the pictures that count: a list of tuples of the time (0 to 1), the image
+        (ndarray of uint8, or None for landmarks from a file) and 68 landmarks (or None). For a
+        map, the picture in the middle of each of its times; for a face, the one in which the
+        measures that speak for the target are farthest from the average clip's.
 
     Notes
     -----
@@ -57,13 +64,14 @@ class Explanation:
         clip: str,
         target: Any,
         label: Any,
-        unit: str,
+        details: pd.DataFrame,
         score: float,
         average_score: float,
-        probabilities: pd.Series | None,
-        average_probabilities: pd.Series | None,
-        details: pd.DataFrame,
-        maps: dict[str, NDArray[np.float64] | pd.DataFrame],
+        unit: str = "log-odds",
+        probabilities: pd.Series | None = None,
+        average_probabilities: pd.Series | None = None,
+        maps: dict[str, NDArray[np.float64] | pd.DataFrame] | None = None,
+        frames: dict[str, list[ExplainedFrame]] | None = None,
     ) -> None:
         self.clip = clip
         self.target = target
@@ -77,7 +85,8 @@ class Explanation:
         sums = details.groupby(["modality", "part"], sort=False)["effect"].sum()
         self.parts = _by_size(sums.reset_index())
         self.modalities = details.groupby("modality", sort=False)["effect"].sum()
-        self.maps = maps
+        self.maps = maps or {}
+        self.frames = frames or {}
 
     @property
     def shares(self) -> pd.Series:
@@ -101,8 +110,8 @@ class Explanation:
     def __repr__(self) -> str:
         lines = [f"{self.clip}: {self.headline}"]
         lines += [
-            f"  {row.modality}: {row.part} {row.effect:+.2f}"
-            for row in self.parts.head(6).itertuples()
+            f"  {row['modality']}: {row['part']} {signed(row['effect'])}"
+            for row in self.parts.head(8).to_dict("records")
         ]
         return "\n".join(lines)
 
@@ -118,17 +127,27 @@ class Explanation:
             answer += f"; the answer is {self.label_}"
         return answer
 
+    def to_html(self) -> str:
+        """Return a page with the picture and tables, in one file without anything from elsewhere.
+
+        Returns
+        -------
+        html : str
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return explanation_page(self)
+
+    @property
+    def name(self) -> str:
+        """Name of the clip without its folder."""
+        return self.clip.replace("\\", "/").rpartition("/")[2]
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(str(row.modality))}</td><td>{escape(str(row.part))}</td>"
-            f"<td style='text-align:right'>{row.effect:+.2f}</td></tr>"
-            for row in self.parts.itertuples()
-        )
-        return (
-            f"<p><strong>{escape(self.headline)}</strong><br>{escape(self.clip)}</p><table>"
-            f"<thead><tr><th>modality</th><th>part</th><th>effect, {self.unit}</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
+        return explanation_table(self)
 
 
 def _by_size(table: pd.DataFrame) -> pd.DataFrame:

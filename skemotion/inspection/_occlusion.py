@@ -22,6 +22,8 @@ from ._typical import find_described, unwrapped
 
 # Descriptions that are held at once.
 _BYTES = 2**27
+# Next to nothing, yet its logarithm is a number.
+LEAST_PROBABILITY = 1e-300
 
 
 class Description(NamedTuple):
@@ -31,6 +33,8 @@ class Description(NamedTuple):
     ----------
     modality : str
         Name of the branch.
+    clip : object
+        What the pipeline was given.
     result : ndarray
         In the shape of the last step's result.
     typical : ndarray of shape (n_values,) or None
@@ -41,6 +45,7 @@ class Description(NamedTuple):
     """
 
     modality: str
+    clip: Any
     result: NDArray[Any]
     typical: NDArray[Any] | None
     names: list[str]
@@ -61,6 +66,8 @@ class OccludedClip:
     ----------
     descriptions : list of Description
         Of the modalities that the clip has.
+    answer : ndarray of shape (1, n_classes) or (1,)
+        Probabilities or decisions of the model for the whole clip.
     gives_probabilities : bool
         Whether the model gives probabilities, or else decisions.
 
@@ -89,7 +96,7 @@ class OccludedClip:
             )
         names = [_names_of(one.pipeline) for one in found]
         spies = [_watch(one.pipeline) for one in found]
-        self._ask(X)
+        self.answer = self._ask(X)
         self.descriptions: list[Description] = []
         self._stands: list[tuple[_Standing, int | None]] = []
         self._cells = []
@@ -104,6 +111,7 @@ class OccludedClip:
                 self.descriptions.append(
                     Description(
                         one.modality,
+                        results[0],
                         np.asarray(results[-1]),
                         one.typical,
                         own_names,
@@ -113,7 +121,11 @@ class OccludedClip:
             stand = _Standing(own_names)
             one.pipeline.steps_ = [("standing", stand)]
             self._stands.append((stand, position))
-        if isinstance(self._speaker, str):
+        for part in model_parts(self._model):
+            if isinstance(part, FusionClassifier):
+                # What moves a branch that is certain would not be seen.
+                part.least_probability = LEAST_PROBABILITY
+        if self._speaker is not None:
             # As the clip on its own would be scaled, whatever is replaced in it.
             self._enroll()
 

@@ -34,7 +34,7 @@ _FACE = (
     ("eyes", r"lid-.*|eye.*"),
     ("nose", r"nose-width|nostrils.*|noseSneer"),
     ("cheeks", r"cheek.*"),
-    ("jaw", r"jaw-width.*|jaw(Open|Forward|Left|Right)|chin-.*"),
+    ("jaw", r"jaw(-width.*|Open|Forward)?|chin-.*"),
     ("head", r"roll|shift-[xy]|log-scale|yaw|pitch|jaw-yaw|nose-bridge|head-.*"),
     ("mouth", r"mouth.*|.*-lip.*"),
 )
@@ -172,18 +172,31 @@ def _of_measures(names: Sequence[str]) -> Regions:
 
 def _words(stem: str, *, is_face: bool, is_curve: bool) -> tuple[str, str]:
     """Name the part and the measure that a value belongs to."""
+    if is_face:
+        stem = re.sub("(Left|Right)$", "", stem)
     for part, pattern in _FACE if is_face else _SOUND:
         if re.fullmatch(pattern, stem):
-            if is_curve:
-                return part, stem
             if is_face:
-                return part, _face_words(stem)
-            return part, re.sub(r"^(mfcc|mel|chroma|contrast|rolloff)[\d+]+$", r"\1", stem)
+                return part, face_words(stem)
+            families = r"^(mfcc|mel|chroma|contrast|rolloff)[\d+]+$"
+            return part, stem if is_curve else re.sub(families, r"\1", stem)
     plain = re.sub(r"\d+$", "", stem) or stem
     return plain, stem if is_curve else plain
 
 
-def _face_words(stem: str) -> str:
+def face_words(stem: str) -> str:
+    """Say in words what a measure of the face or a blendshape is, of both sides together.
+
+    Parameters
+    ----------
+    stem : str
+        Such as "mouthSmileLeft".
+
+    Returns
+    -------
+    words : str
+        Such as "lip corners pulled up".
+    """
     both = re.sub("(Left|Right)$", "", stem)
     if both in ("mouth", "jaw"):
         return f"{both} sideways"

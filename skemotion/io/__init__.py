@@ -13,7 +13,7 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
-from ._segments import check_inside, cut_sound, timed_frames
+from ._segments import check_inside, cut_sound, sound_delay, timed_frames
 from ._sound_files import read_sound
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "open_session",
     "open_stream",
     "read_sound",
+    "sound_delay",
     "split_fragment",
     "starting_at",
     "timed_frames",

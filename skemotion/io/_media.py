@@ -76,7 +76,7 @@ def open_stream(
             open_input(source, name) as file,
             _open(file, {**_OPTIONS, **most}, kind) as container,
         ):
-            stream = _main_stream(container, kind, name)
+            stream = main_stream(container, kind, name)
             _check_claims(container, stream, name, limits, segment)
             if kind == "video":
                 stream.thread_type = "AUTO"
@@ -142,9 +142,10 @@ def claimed_seconds(source: Source) -> float | None:
     return None
 
 
-def _main_stream(
+def main_stream(
     container: av.container.InputContainer, kind: Literal["video", "audio"], name: str
 ) -> Any:
+    """Return the main stream of a kind; see `open_stream`."""
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [
         stream

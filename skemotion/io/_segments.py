@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -11,7 +12,7 @@ import av
 
 from ._errors import MediaError, clip_name
 from ._fragments import Segment, split_fragment
-from ._media import Source, open_stream
+from ._media import Source, main_stream, open_stream
 
 # Containers in which what is decoded after seeking has the times that it has when everything is
 # decoded. In others (such as MPEG's streams, which give a time to some frames alone) a segment is
@@ -25,6 +26,9 @@ _BEFORE = (0, 2, 10)
 _BEFORE_SOUND = (Fraction(1, 2), Fraction(3))
 # Codecs of sound whose frames are all equally long, so that a rounded time identifies it.
 _EQUAL_FRAMES = {"aac", "ac3", "eac3", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus"}
+# Seconds between the beginnings of sound and picture from which on they are taken into account:
+# encoders add some at the start, and containers round.
+_LEAST_DELAY = Fraction(1, 4)
 # Sound and picture of one file differ in length, and annotations round.
 _OVERHANG = Fraction(1, 2)
 
@@ -76,7 +80,8 @@ def timed_frames(source: Source, container: Any, stream: Any) -> Iterator[tuple[
 def cut_sound(source: Source, container: Any, stream: Any) -> Iterator[tuple[av.AudioFrame, slice]]:
     """Decode the sound of a clip, or of its segment.
 
-    A segment has the samples from ``round(start * rate)`` on, before ``round(end * rate)``.
+    A segment has the samples from ``round(start * rate)`` on, before ``round(end * rate)``. Where
+    there is a picture, times count from its start, as `sound_delay` says.
 
     Parameters
     ----------
@@ -101,6 +106,16 @@ def cut_sound(source: Source, container: Any, stream: Any) -> Iterator[tuple[av.
         for frame in container.decode(stream):
             yield frame, slice(None)
         return
+    delay = sound_delay(source, container)
+    if segment.end is not None and segment.end <= delay:
+        raise MediaError(
+            f"{clip_name(source)}: expected a segment with sound in it, found that sound begins at "
+            f"{float(delay):.3f} s. Correct the times."
+        )
+    segment = Segment(
+        max(segment.start - delay, Fraction(0)),
+        None if segment.end is None else segment.end - delay,
+    )
     at, rate = 0, 0
     for at, frame in _sound_before(segment.start, whole, container, stream):
         rate = frame.sample_rate
@@ -113,10 +128,41 @@ def cut_sound(source: Source, container: Any, stream: Any) -> Iterator[tuple[av.
             yield frame, slice(max(first - at, 0), stop)
         at += frame.samples
     if rate and (segment.end is None or at < round(segment.end * rate)):
-        check_inside(source, segment, Fraction(at, rate))
+        check_inside(source, segment, Fraction(at, rate), delay)
 
 
-def check_inside(source: Source, segment: Segment, length: Fraction) -> None:
+def sound_delay(source: Source, container: Any) -> Fraction:
+    """Return how much later the sound of a clip begins than its picture.
+
+    Parameters
+    ----------
+    source : path, address or bytes
+        The clip, or its segment.
+    container : av.container.InputContainer
+        As `open_stream` opened it for the sound.
+
+    Returns
+    -------
+    delay : Fraction
+        In seconds; 0 if the clip has no picture, or for less than a quarter of a second.
+    """
+    if not container.streams.video:
+        return Fraction(0)
+    # Only a thorough look finds where a picture begins later on.
+    with suppress(MediaError), open_stream(source, "video") as (container, video):
+        starts = [
+            stream.start_time * stream.time_base
+            for stream in (main_stream(container, "audio", ""), video)
+            if stream.start_time is not None
+        ]
+        if len(starts) == 2 and abs(starts[0] - starts[1]) >= _LEAST_DELAY:
+            return starts[0] - starts[1]
+    return Fraction(0)
+
+
+def check_inside(
+    source: Source, segment: Segment, length: Fraction, delay: Fraction = Fraction(0)
+) -> None:
     """Refuse a segment that lies outside its clip; an end may be half a second after the clip's.
 
     Parameters
@@ -127,20 +173,22 @@ def check_inside(source: Source, segment: Segment, length: Fraction) -> None:
         Those times.
     length : Fraction
         Of the clip, in seconds; 0 if that is not known.
+    delay : Fraction, default=0
+        What times and length are to be increased by in the error.
 
     Raises
     ------
     MediaError
     """
     if segment.start >= length > 0:
-        outside = f"its start at {float(segment.start):g} s"
+        outside = f"its start at {float(segment.start + delay):g} s"
     elif length and segment.end is not None and segment.end > length + _OVERHANG:
-        outside = f"its end at {float(segment.end):g} s"
+        outside = f"its end at {float(segment.end + delay):g} s"
     else:
         return
     raise MediaError(
-        f"{clip_name(source)}: expected a segment of a clip of {float(length):.3f} s, found "
-        f"{outside}. Correct the times."
+        f"{clip_name(source)}: expected a segment of a clip of {float(length + delay):.3f} s, "
+        f"found {outside}. Correct the times."
     )
 
 

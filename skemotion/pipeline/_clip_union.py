@@ -81,7 +81,7 @@ class ClipUnion(ClipTransformer, _BaseComposition):
         """Name the values of each stage, such as ``functionals__pitch_mean_voiced``."""
         names: list[str] = []
         for (name, stage), n_values in zip(self.transformer_list_, self._n_values, strict=True):
-            values = [str(value) for value in stage.get_feature_names_out()]
+            values = [str(value) for value in stage.get_feature_names_out(input_features)]
             if len(values) != n_values:  # names of curves, of which there are several points
                 n_points = n_values // len(values)
                 values = [f"{value}_point{i}" for i in range(n_points) for value in values]

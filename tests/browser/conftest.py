@@ -51,23 +51,30 @@ def model(corpus):
 class KeepingPage(EmotionPage):
     """One that gives a copy of each recording to the test, which has to know what was predicted."""
 
-    kept = None
+    kept, n_answers = None, 0
 
     def _run(self, task, path, **settings):
         self.kept = Path(shutil.copy(path, self.copies))
         return super()._run(task, path, **settings)
 
+    def _answer(self, path, enrolment):
+        answer = super()._answer(path, enrolment)
+        self.n_answers += 1
+        return answer
+
 
 @contextmanager
 def running(model, copies, **settings):
+    starting = {name: settings.pop(name) for name in ("auth",) if name in settings}
     with KeepingPage(model, **settings) as page:
         page.copies = copies
-        page.address = page.start()
+        page.address = page.start(**starting)
         yield page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(model, tmp_path_factory):
+    """A page for the tests of a file; a process has one at a time."""
     with running(model, tmp_path_factory.mktemp("copies"), max_seconds=20, n_workers=2) as page:
         yield page
     assert not page.folder.exists()
@@ -173,9 +180,9 @@ def visit(browser, page):
     """Give what opens the page, and check at the end that nothing was loaded from elsewhere."""
     visits = []
 
-    def open_page(address=page.address, by=browser, **settings):
+    def open_page(by=browser, **settings):
         permissions = settings.pop("permissions", ["camera", "microphone"])
-        visits.append(Visit(by, address, permissions=permissions, **settings))
+        visits.append(Visit(by, page.address, permissions=permissions, **settings))
         return visits[-1]
 
     yield open_page

@@ -1,12 +1,56 @@
+import re
 import time
 
+import av
+import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 # Gradio leaves sockets and event loops of its start to the collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+def write_clip(path, clips, *, sound=True, picture=True):
+    """Write clips one after the other, or one of their streams."""
+    with av.open(str(path), "w") as target:
+        video = target.add_stream("mpeg4", rate=25) if picture else None
+        audio = target.add_stream("aac", rate=48_000, layout="mono") if sound else None
+        resampler, number, start = av.AudioResampler("fltp", "mono", 48_000, 1024), 0, 0
+        for clip in clips:
+            with av.open(str(clip)) as source:
+                for frame in source.decode(*source.streams.video[:1], *source.streams.audio[:1]):
+                    if isinstance(frame, av.VideoFrame) and picture:
+                        if not number:
+                            video.width, video.height = frame.width, frame.height
+                            video.pix_fmt = "yuv420p"
+                        again = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))
+                        again.pts, number = number, number + 1
+                        target.mux(video.encode(again))
+                    elif isinstance(frame, av.AudioFrame) and sound:
+                        for piece in resampler.resample(frame):
+                            piece.pts, start = start, start + piece.samples
+                            target.mux(audio.encode(piece))
+        for stream in filter(None, (video, audio)):
+            target.mux(stream.encode())
+    return path
+
+
+def slowdown():
+    """Say how many times longer work takes than on a machine that has nothing else to do."""
+    start, own = time.perf_counter(), time.process_time()
+    while time.process_time() - own < 0.2:
+        pass
+    return (time.perf_counter() - start) / 0.2
+
+
+def faults(tab):
+    """Give the serious and critical faults that axe finds on the page."""
+    found = Axe().run(tab).response["violations"]
+    return {fault["id"]: [node["html"][:200] for node in fault["nodes"]]
+            for fault in found if fault["impact"] in ("serious", "critical")}  # fmt: skip
 
 
 def test_a_recording_gets_the_answer_that_predict_gives(page, visit, model):
@@ -17,7 +61,7 @@ def test_a_recording_gets_the_answer_that_predict_gives(page, visit, model):
     one.press_record()
     stopped = time.monotonic()
     label = one.label()
-    assert time.monotonic() - stopped < 5
+    assert time.monotonic() - stopped < 5 * slowdown()
     assert label == model.predict([str(page.kept)])[0]
     assert page.kept.suffix == ".webm"
 
@@ -27,7 +71,135 @@ def test_an_upload_gets_the_answer_that_predict_gives(visit, model, clips):
     clip = clips["sad"][0]
     one.upload(clip)
     assert one.label() == model.predict([str(clip)])[0]
-    shares = model.predict_proba([str(clip)])[0]
     words = one.words()
-    for name, share in zip(model.classes_, shares, strict=True):
-        assert f"{name}\t\n\t{100 * share:.0f}\N{NO-BREAK SPACE}%" in words
+    for name, share in zip(model.classes_, model.predict_proba([str(clip)])[0], strict=True):
+        assert re.search(rf"{name}\s+{100 * share:.0f}\s%", words)
+    assert "What spoke for" in words
+    assert "The recording has been deleted" in words
+
+
+def test_the_keyboard_is_enough(visit):
+    one = visit()
+    keys, button = one.tab.keyboard, "document.activeElement.closest('button')"
+
+    def go_to(words):
+        for _ in range(20):
+            keys.press("Tab")
+            if words in str(one.tab.evaluate(f"{button} && {button}.outerHTML")):
+                return
+        pytest.fail(f"no way to {words} by the keyboard")
+
+    go_to("Turn on camera")
+    keys.press("Enter")
+    one.tab.wait_for_selector("#sk-recording button.capture-button")
+    one.tab.evaluate("document.activeElement.blur()")
+    go_to("capture-button")
+    keys.press("Enter")
+    one.tab.wait_for_timeout(2500)
+    stop = one.tab.get_attribute("#sk-recording button.capture-button", "aria-label")
+    assert stop == "stop recording"
+    keys.press("Enter")
+    assert one.label() is not None
+
+
+def test_a_phone_shows_all_of_it(visit, clips):
+    one = visit(width=390, height=844)
+    one.upload(clips["happy"][1])
+    assert one.label() is not None
+    assert one.tab.evaluate("document.documentElement.scrollWidth") <= 390
+    one.tab.wait_for_function(
+        "document.querySelector('#sk-answer').getBoundingClientRect().top < 844 * 0.7"
+    )
+
+
+def test_words_where_the_camera_is_refused(launch, visit):
+    # Without the flag that says yes to everything.
+    one = visit(by=launch(["--no-sandbox"]), permissions=[])
+    one.turn_on_camera()
+    words = one.tab.wait_for_selector("#sk-help.sk-refused")
+    assert re.match(r"(The browser may not use|No camera)", words.inner_text())
+    assert "upload a clip instead" in words.inner_text()
+    assert faults(one.tab) == {}
+
+
+def test_words_where_there_is_no_clip(visit, tmp_path):
+    one = visit()
+    file = tmp_path / "letter.mp4"
+    file.write_text("no clip at all\n" * 100)
+    one.upload(file)
+    assert one.words() == "This file is no video or sound that can be read."
+
+
+def test_words_where_there_is_no_sound(visit, clips, tmp_path):
+    one = visit()
+    one.upload(write_clip(tmp_path / "mute.mp4", clips["sad"][:1], sound=False))
+    assert one.words().startswith("This recording cannot be used. There is no sound in it.")
+
+
+def test_words_where_it_is_too_long(visit, clips, tmp_path):
+    one = visit()
+    one.upload(write_clip(tmp_path / "long.mp4", [clips["sad"][0]] * 16, picture=True))
+    assert re.match(r"This recording is 2\d s long, and this page takes up to 20 s", one.words())
+
+
+def test_a_long_recording_has_a_timeline(visit, clips, tmp_path):
+    one = visit()
+    one.upload(write_clip(tmp_path / "longer.mp4", [*clips["sad"][:3], *clips["angry"][:3]]))
+    assert one.label() is not None
+    words = one.words()
+    assert "Over time" in words
+    assert re.search(r"What spoke for \w+ from \d to \d", words)
+    assert one.tab.locator("#sk-answer img").count() == 1
+    one.tab.click("text=As a table")
+    assert re.search(r"0\.0 to \d+\.\d\s+s", one.tab.inner_text("table.sk-spans >> nth=0"))
+
+
+def test_two_people_at_once_get_their_own_answers(visit, model, clips):
+    people = [visit(), visit(), visit()]
+    # The last two have the same clip, which Gradio keeps as one file.
+    chosen = [clips["angry"][2], clips["happy"][2], clips["happy"][2]]
+    for one, clip in zip(people, chosen, strict=True):
+        one.upload(clip)
+    for one, clip in zip(people, chosen, strict=True):
+        assert one.label() == model.predict([str(clip)])[0]
+
+
+def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
+    one, other = visit(), visit()
+    clip = clips["neutral"][0]
+    speaker = write_clip(tmp_path / "minute.mp4", [c[0] for c in clips.values()] * 2)
+    one.tab.click("text=Let it know you first")
+    one.upload(speaker, "#sk-enrol-recording")
+    one.tab.wait_for_selector("text=You are known by", timeout=60_000)
+    answers = []
+    for person in (one, other):
+        person.upload(clip)
+        person.answer()
+        answers.append(person.tab.inner_text(".sk-verdict + table"))
+    shares = np.sort(model.predict_proba([str(clip)])[0])[::-1]
+    plain = [f"{100 * share:.0f}" for share in shares]
+    assert re.findall(r"(\d+)\s%", answers[1]) == plain
+    assert re.findall(r"(\d+)\s%", answers[0]) != plain
+    one.tab.click("text=Forget me")
+    one.tab.wait_for_selector("text=You have been forgotten")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_serious_fault(visit, clips, tmp_path, width):
+    one = visit(width=width)
+    assert faults(one.tab) == {}
+    one.upload(write_clip(tmp_path / "a.mp4", clips["sad"][:5]))
+    assert one.label() is not None
+    one.tab.click("text=Let it know you first")
+    one.tab.click("text=As a table")
+    one.tab.wait_for_timeout(500)
+    assert faults(one.tab) == {}
+    one.tab.click("#sk-recording button[aria-label='Capture from camera']")
+    one.turn_on_camera()
+    one.tab.wait_for_selector("#sk-recording button.capture-button")
+    assert faults(one.tab) == {}
+
+
+def test_nothing_stays(page, visit):
+    visit()
+    assert list(page.folder.rglob("*")) == []

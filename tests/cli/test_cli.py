@@ -30,7 +30,7 @@ from skemotion.cli import _options, _work
 from skemotion.datasets import make_ravdess
 
 MODALITIES = ("both", "video", "audio")
-COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "cache", "fetch")
+COMMANDS = ("demo", "evaluate", "train", "predict", "timeline", "explain", "cache", "fetch")
 make_small = partial(make_ravdess, duration=0.5, frame_size=(120, 144))
 
 

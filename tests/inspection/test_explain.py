@@ -79,6 +79,7 @@ def test_effects_add_up_to_the_distance_from_the_average_clip(corpus, fusion):
     [probabilities] = fusion.predict_proba(row)
     assert explanation.label_ == explanation.target == fusion.predict(row)[0]
     np.testing.assert_allclose(explanation.probabilities, probabilities)
+    assert (probabilities > fusion.least_probability).all()
     place = list(fusion.classes_).index(explanation.target)
     log_odds = np.log(probabilities[place] / (1 - probabilities[place]))
     assert explanation.score == pytest.approx(log_odds)

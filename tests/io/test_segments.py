@@ -10,7 +10,7 @@ import pytest
 import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
-from skemotion.io import cut_sound, open_stream, timed_frames
+from skemotion.io import cut_sound, open_stream, sound_delay, timed_frames
 from skemotion.video import VideoLoader
 
 N_FRAMES, RATE, SECONDS = 200, 44100, 8
@@ -42,7 +42,7 @@ FORMATS = {"mkv": "matroska", "mpg": "mpeg", "ts": "mpegts", "m4a": "ipod"}
 SEGMENTS = ["0.1,0.5", "0.96,1", "2.04,2.24", "3.9137,6.1", ",0.3", "7.5,7.9", "7.7", "0.7"]
 
 
-def write(path, video=None, options=(), audio=None, times=None):
+def write(path, video=None, options=(), audio=None, times=None, sound_at=0):
     """Write a clip of 8 s; `times` of the pictures in ms, or 25 of them a second."""
     suffix = path.suffix[1:]
     with av.open(str(path), "w", format=FORMATS.get(suffix, suffix)) as output:
@@ -60,7 +60,7 @@ def write(path, video=None, options=(), audio=None, times=None):
             picture = 128 + 60 * np.sin(x / 5 + i / 7) + 40 * np.cos(y / 4 - i / 11)
             picture[:8] = i * 37 % 256
             frame = av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="gray")
-            frame.pts = times[i] if times else i
+            frame.pts = times[i] if times else i + round(max(-sound_at, 0) * 25)
             frame.time_base = pictures.codec_context.time_base
             output.mux(pictures.encode(frame))
         if video:
@@ -70,7 +70,7 @@ def write(path, video=None, options=(), audio=None, times=None):
             wave = (0.3 * np.sin(2 * np.pi * (200 + 60 * t) * t)).astype(np.float32)
             wave = np.stack([wave] * (2 if layout == "stereo" else 1))
             frame = av.AudioFrame.from_ndarray(wave, "fltp", layout)
-            frame.sample_rate, frame.pts = rate, 0
+            frame.sample_rate, frame.pts = rate, round(max(sound_at, 0) * rate)
             size = sound.codec_context.frame_size or 1024
             parts = av.AudioResampler(sound.format, layout, rate, frame_size=size)
             for part in [*parts.resample(frame), *parts.resample(None)]:
@@ -148,7 +148,9 @@ def test_variable_frame_rates(tmp_path, name):
 
 def test_real_clips(shared_data):
     for name in ("1001_DFA_ANG_XX.flv", "face_noface.mov", "bbaf2n.mpg", "sample1.mov"):
-        kinds = ["audio"] if name == "sample1.mov" else ["video", "audio"]
+        # The sound of one begins 2.4 s after its picture.
+        alone = {"sample1.mov": ["audio"], "face_noface.mov": ["video"]}
+        kinds = alone.get(name, ["video", "audio"])
         assert_cut(shared_data / "clips" / name, ["0.1,0.5", "1.3,1.8", "1.6"], 1e-7, kinds)
 
 
@@ -163,6 +165,7 @@ class Counted:
     def __init__(self, container):
         self.n_read, self._container = 0, container
         self.format, self.decode, self.seek = container.format, container.decode, container.seek
+        self.streams = container.streams
 
     def demux(self, stream):
         for packet in self._container.demux(stream):
@@ -223,3 +226,36 @@ def test_limits_apply_to_the_segment(clip):
                 loader.transform([f"{clip}#t=5"])
         with pytest.raises(MediaError, match="max_frames=30"):
             VideoLoader(stride=1).transform([f"{clip}#t=5,6.9"])
+
+
+@pytest.mark.parametrize(("name", "codec"), [("late.mp4", "libmp3lame"), ("late.mkv", "flac")])
+@pytest.mark.parametrize("delay", [Fraction(3, 2), Fraction(-3, 2), Fraction(1, 10)])
+def test_sound_that_begins_at_another_time_than_the_picture(tmp_path, name, codec, delay):
+    """Times count from the beginning of the picture; what is less than 1/4 s is not a delay."""
+    path = write(tmp_path / name, "libx264", {"g": "24"}, codec, sound_at=delay)
+    whole = AudioLoader(RATE).transform([path])[0]
+    known = delay if abs(delay) > 0.25 else 0
+    with open_stream(path, "audio") as (container, _):
+        found = sound_delay(path, container)
+    assert abs(found - known) < 0.05  # encoders add a frame
+    for start, end in ((2, 3), (1, 2), (4.2, 5)):
+        [waveform] = AudioLoader(RATE).transform([f"{path}#t={start},{end}"])
+        first, last = (max(round((time - found) * RATE), 0) for time in (start, end))
+        np.testing.assert_allclose(waveform, whole[first:last], atol=1e-6)
+    windows = list(AudioLoader(RATE).transform_windows(path, 1.0, 0.75))
+    later = list(AudioLoader(RATE).transform_windows(path, 1.0, 0.75, first=4))
+    for window in [*windows, *later]:
+        first, last = (round((time - found) * RATE) for time in (window.start, window.end))
+        if first < 0 and last < -first:  # less than half of it
+            with pytest.raises(
+                MediaError, match=r"late\.m[pk][4v]: expected sound from .* begins at 1\.[45]"
+            ):
+                raise window.content
+        else:
+            np.testing.assert_allclose(window.content, whole[max(first, 0) : last], atol=1e-4)
+    assert [window.start for window in later] == [window.start for window in windows[4:]]
+    if delay > 1:
+        with pytest.raises(MediaError, match=r"sound in it, found that sound begins at 1\.[45]"):
+            AudioLoader().transform([f"{path}#t=0.5,1"])
+        with pytest.raises(MediaError, match=r"clip of 9\.\d* s, found its end at 12 s"):
+            AudioLoader().transform([f"{path}#t=5,12"])
