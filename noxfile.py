@@ -96,6 +96,16 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html, and run the gallery's examples."""
+    install(session, "docs", extras="[plot,image,app]")
+    for made in ("_build", "gallery", "api/generated"):
+        shutil.rmtree(Path("docs", made), ignore_errors=True)
+    strict = ("-W", "--keep-going")
+    session.run("sphinx-build", *strict, "docs", "docs/_build/html", env=TESTING)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
@@ -135,6 +145,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def recordings(session: nox.Session) -> None:
-    """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, killed and resumed."""
+    """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, and resume."""
     install(session)
     session.run("python", "benchmarks/check_recordings.py", *session.posargs)

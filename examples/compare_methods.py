@@ -1,8 +1,13 @@
-"""Compare the reference pipeline and its companions: same clips, same speaker-independent folds.
+"""Compare all recipes and companion methods: same clips, same speaker-independent folds.
 
     python examples/compare_methods.py                          # a synthetic corpus
     python examples/compare_methods.py --data ../shared/data    # RAVDESS and Java-SED
+    python examples/compare_methods.py --corpus RAVDESS --landmarks FacialTracking.zip
     python examples/compare_methods.py --corpus FOLDER --naming crema-d --methods "statistics-*"
+
+The recipes of sound are always among them, those with pictures where there are landmarks
+(`--landmarks`) or the networks that find them (`--landmarker`). `compare_recipes.py` tests the
+recipes further: with each speaker's own clips, and on halves of the speakers.
 
 Each method is an estimator that takes clips, built in a few lines of `build_methods`: take from
 there what you need. What is made of each clip is kept in a folder, for all methods and later runs.
@@ -34,17 +39,32 @@ from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
 from skemotion.audio import AudioAugmentationSampler, AudioAugmenter, AudioFeatures, AudioLoader
-from skemotion.base import group_params
+from skemotion.base import group_params, model_parts
 from skemotion.classification import (
     FrameVotingClassifier,
+    FusionClassifier,
     TrajectoryCNNClassifier,
     TrajectoryRNNClassifier,
 )
-from skemotion.datasets import NAMINGS, concat_corpora, load_corpus, make_ravdess
+from skemotion.datasets import (
+    NAMINGS,
+    concat_corpora,
+    load_corpus,
+    load_ravdess,
+    make_ravdess,
+)
 from skemotion.decomposition import PartialTucker, TrajectoryStatistics
 from skemotion.model_selection import evaluate
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
-from skemotion.video import HOG3D, FaceCrop, FrameHOG, ONNXBackbone, VideoLoader, common_frame_size
+from skemotion.video import (
+    HOG3D,
+    FaceCrop,
+    FaceLandmarks,
+    FrameHOG,
+    ONNXBackbone,
+    VideoLoader,
+    common_frame_size,
+)
 
 
 class Method(NamedTuple):
@@ -68,9 +88,11 @@ class Row(NamedTuple):
 
 
 def build_methods(
-    corpus: Bunch, cache: Path, jobs: int, networks: list[str], pixels: dict[str, Any]
+    corpus: Bunch, options: argparse.Namespace, pixels: dict[str, Any]
 ) -> dict[str, Method]:
     """Give the methods by their names; none is built yet, as its extra may not be installed."""
+    cache, jobs, networks = options.cache, options.jobs, options.onnx
+    picture = "landmarks" if "landmarks" in corpus.data else "face"
 
     def clips(*stages: BaseEstimator) -> ClipPipeline:
         steps = [(type(stage).__name__.lower(), stage) for stage in stages]
@@ -83,6 +105,15 @@ def build_methods(
         if modality != "audio":
             size = common_frame_size(corpus.data["video"])
             model.set_params(features__video__clips__load__size=size)
+        return model
+
+    def recipe(name: str, modality: str) -> FusionClassifier:
+        model = make_emotion_pipeline(
+            modality, recipe=name, picture=picture, memory=cache, n_jobs=jobs, verbose=True
+        )
+        for part in model_parts(model):
+            if isinstance(part, FaceLandmarks):
+                part.set_params(model_path=options.landmarker)
         return model
 
     def frame_hog(classifier: BaseEstimator, *stages: BaseEstimator) -> Pipeline:
@@ -143,6 +174,13 @@ def build_methods(
     add("reference", "reference, both", ["video", "audio"], reference, "both")
     add("reference-video", "reference, video", ["video"], reference, "video")
     add("reference-audio", "reference, audio", ["audio"], reference, "audio")
+
+    sees = "landmarks" if picture == "landmarks" else "video"
+    for name in ("functionals", "rockets"):
+        add(f"{name}-audio", f"{name}, audio", ["audio"], recipe, name, "audio")
+        if picture == "landmarks" or options.landmarker is not None:
+            add(f"{name}-video", f"{name}, {picture}", [sees], recipe, name, "video")
+            add(name, f"{name}, {picture} and audio", [sees, "audio"], recipe, name, "both")
 
     classifiers = {
         "nb": ("GaussianNB", GaussianNB()),
@@ -225,7 +263,7 @@ def run_method(method: Method, corpus: Bunch, jobs: int) -> Row:
     start = time.perf_counter()
     # What the clip stages make is in the cache by now: this is the time of what learns.
     with threadpool_limits(1):  # as in each fold
-        classifier = clone(model).fit(X, y, **group_params(model, actors))[-1]
+        classifier = clone(model).fit(X, y, **group_params(model, actors))
     seconds = time.perf_counter() - start
     return Row(
         method.title,
@@ -237,6 +275,10 @@ def run_method(method: Method, corpus: Bunch, jobs: int) -> Row:
 
 
 def _count_columns(classifier: Any) -> str:
+    if isinstance(classifier, FusionClassifier):
+        branches = classifier.named_estimators_.values()
+        # The first step describes clips, the second gets the descriptions.
+        return f"{sum(branch[1].n_features_in_ for branch in branches):,}"
     if isinstance(classifier, Pipeline):
         return _count_columns(classifier[-1])
     if isinstance(classifier, FrameVotingClassifier):
@@ -286,11 +328,17 @@ def print_table(title: str, corpus: Bunch, rows: list[Row]) -> None:
 
 def load_corpora(options: argparse.Namespace) -> dict[str, Bunch]:
     """Load what is asked for, or make the synthetic corpus."""
+
+    def load_one(folder: Path, naming: str) -> Bunch:
+        if naming == "ravdess" and options.landmarks:
+            return load_ravdess(folder, landmarks=options.landmarks)
+        return load_corpus(folder, naming=naming)
+
     if options.corpus:
-        return {options.corpus.name: load_corpus(options.corpus, naming=options.naming)}
+        return {options.corpus.name: load_one(options.corpus, options.naming)}
     if options.data:
         namings = ("java-sed", "ravdess")
-        corpora = {name: load_corpus(options.data / name, naming=name) for name in namings}
+        corpora = {name: load_one(options.data / name, name) for name in namings}
         return {" and ".join(namings): concat_corpora(corpora)} if options.merge else corpora
     folder = options.cache / "synthetic"
     if not folder.is_dir():
@@ -308,6 +356,9 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     parser.add_argument("--merge", action="store_true", help="make one corpus of these two")
     names = 'such as rnn or "hog-*"; a wrong one lists all'
     parser.add_argument("--methods", nargs="+", default=["*"], metavar="NAME", help=names)
+    parser.add_argument("--landmarks", metavar="PATH", help="RAVDESS' landmarks, zip or folder")
+    path = "of face_landmarker.task, for recipes that look at faces"
+    parser.add_argument("--landmarker", metavar="PATH", help=path)
     path = "image network to describe frames; may be given several times"
     parser.add_argument("--onnx", action="append", default=[], metavar="PATH", help=path)
     parser.add_argument("--onnx-color", choices=("rgb", "bgr", "gray"), default="rgb")
@@ -324,7 +375,7 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     # A network gets the actors through its pipeline.
     with sklearn.config_context(enable_metadata_routing=True):
         for title, corpus in load_corpora(options).items():
-            methods = build_methods(corpus, options.cache, options.jobs, options.onnx, pixels)
+            methods = build_methods(corpus, options, pixels)
             known = corpus.data.columns[corpus.data.notna().all()]
             chosen = {
                 name: method

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ from skemotion.datasets import make_ravdess
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("skemotion/*/__init__.py"))
 # The default recipe's picture needs networks, which are downloaded once.
 FACES, NO_FACES = "make_emotion_pipeline(memory=", 'make_emotion_pipeline("audio", memory='
 BLOCK = re.compile(r"(?:<!-- (skip: \S.*?) -->\n+)?```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -69,3 +71,23 @@ def test_every_mark_belongs_to_a_block():
         text = (ROOT / page).read_text(encoding="utf-8")
         marked = [match[1] for match in BLOCK.finditer(text) if match[1]]
         assert text.count("<!-- skip") == len(marked), page
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_in_the_api_reference(package):
+    page = (ROOT / "docs" / "api" / f"{package}.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^   (\w+)$|^\.\. py:data:: (\w+)$", page, re.MULTILINE)
+    names = [first or second for first, second in listed]
+    assert sorted(names) == sorted(import_module(f"skemotion.{package}").__all__)
+    index = (ROOT / "docs" / "api" / "index.rst").read_text(encoding="utf-8")
+    assert f"\n   {package}\n" in index
+
+
+def test_every_page_is_in_the_site():
+    parts = [
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("index.md", "guide.md")
+    ]
+    trees = re.findall(r"```{toctree}\n(.*?)```", "".join(parts), re.DOTALL)
+    pages = {line for tree in trees for line in tree.splitlines() if line and line[0] != ":"}
+    written = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages - {"gallery/index", "api/index"} == written

@@ -3,6 +3,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
@@ -59,17 +60,18 @@ def make_corpus(folder):
 def test_methods_are_compared_on_the_same_folds(compare_methods, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     names = ["hog-nb", "one-hog-lda", "hog-pair", "face-hog", "mfcc-means", "augmented-svm"]
-    names += ["statistics-all", "statistics-xgboost", "rnn", "onnx-*"]
+    names += ["statistics-all", "statistics-xgboost", "rnn", "onnx-*", "functionals*"]
     words = ["--corpus", str(make_corpus(tmp_path / "corpus")), "--cache", str(tmp_path / "cache")]
     rows = compare_methods([*words, "--jobs", "2", "--methods", *names])
     assert [row.columns for row in rows] == [
+        "4,340",
         *["34,596 a frame", "26,244 a frame", "34,596 a frame", "34,596 a frame"],
         *["13", "204", "480", "", "34 a frame", "64"],
     ]
     needs = "needs xgboost: python -m pip install xgboost"
-    assert [row.note for row in rows] == [needs if i == 7 else "" for i in range(10)]
+    assert [row.note for row in rows] == [needs if i == 8 else "" for i in range(11)]
     # Each actor has a clip of neutral and two of the others.
-    for row in rows[:7]:
+    for row in rows[:8]:
         share, low, high = (float(x) for x in re.findall(r"[\d.]+", row.uar))
         assert 0 <= low <= share <= high <= 100
         n_clips = 9 if row.method.endswith("neutral or angry") else 15
@@ -90,3 +92,23 @@ def test_a_method_that_fails_says_on_which_clip(compare_methods, tmp_path):
     assert row.note.startswith("failed: ")
     assert clip.name in row.note
     assert not row.uar
+
+
+def test_ablations(tmp_path, capsys):
+    main = runpy.run_path(str(EXAMPLES / "ablations.py"))["main"]
+    corpus = make_ravdess(
+        tmp_path / "corpus", n_actors=3, emotions=["neutral", "happy"], duration=0.5,
+        modalities=["audio-only"], n_statements=1,
+    )  # fmt: skip
+    found = dict(main(["sound", str(corpus), "--cache", str(tmp_path / "cache"), "--jobs", "1"]))
+    assert len(found) == 26
+    # The blocks are those of the names, and a step left out changes something.
+    assert not np.array_equal(
+        found["timing alone"].probabilities, found["without timing"].probabilities
+    )
+    assert not np.array_equal(
+        found["the recipe"].probabilities, found["without weighting"].probabilities
+    )
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert sum(line.startswith("| the recipe |") for line in lines) == 2
+    assert len(lines) == 27 + 4

@@ -111,7 +111,11 @@ class BalancedLDA(LinearClassifierMixin, ClassifierMixin, BaseEstimator):
             )
         lda = LinearDiscriminantAnalysis(
             solver="lsqr", shrinkage=self.shrinkage, priors=np.full(n_classes, 1 / n_classes)
-        ).fit(X, y)
+        )
+        # Twice the same clip has no covariance, just as one has, and does not make it warn.
+        _, first, counts = np.unique(y, return_index=True, return_counts=True)
+        alone = first[counts == 1]
+        lda.fit(np.concatenate([X, X[alone]]), np.concatenate([y, y[alone]]))
         self.coef_, self.intercept_ = lda.coef_, lda.intercept_
         self.means_, self.priors_ = lda.means_, lda.priors_
         return self

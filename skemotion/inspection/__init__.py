@@ -6,9 +6,12 @@ from ._explain import explain
 from ._explanation import Explanation
 from ._explanation_display import ExplanationDisplay
 from ._explanation_files import EXPLANATION_FORMATS, write_explanation
+from ._hog3d_display import HOG3DDisplay
 from ._report import check_report_path, write_report
+from ._spline_display import SplineDisplay
 from ._timeline_display import TimelineDisplay
 from ._timeline_files import TIMELINE_FORMATS, timeline_spans, write_timeline
+from ._tucker_display import TuckerDisplay
 
 __all__ = [
     "EXPLANATION_FORMATS",
@@ -16,7 +19,10 @@ __all__ = [
     "EvaluationDisplay",
     "Explanation",
     "ExplanationDisplay",
+    "HOG3DDisplay",
+    "SplineDisplay",
     "TimelineDisplay",
+    "TuckerDisplay",
     "check_report_path",
     "evaluation_html",
     "explain",

@@ -139,7 +139,7 @@ def confusion_table(evaluation: Evaluation) -> str:
     words = [escape(str(label)) for label in evaluation.labels]
     head = "".join(f'<th scope="col"><span>{word}</span></th>' for word in words)
     lines = [
-        '<div class="wide" role="region" tabindex="0" '
+        '<div class="wide" role="group" tabindex="0" '
         f'aria-label="Confusion matrix, {escape(evaluation.protocol)}">'
         '<table class="shaded"><caption>Confusion matrix: clips by true (rows) and predicted '
         f'emotion (columns)</caption><thead><tr><th class="text" scope="col">true</th>{head}'

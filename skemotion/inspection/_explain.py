@@ -21,6 +21,9 @@ from ._regions import Regions, find_regions
 from ._shapley import owen_values
 
 _MOST_PAIRS_OF_ORDERS = 16
+# Log-odds of one in a million, beyond which a model is made less certain to be explained.
+_CERTAIN = 13.8
+_MOST_SOFTENED = 1e12
 
 
 @validate_params(
@@ -91,10 +94,13 @@ def explain(
     -----
     Effects are in log-odds of the target class, the logarithm of p / (1 - p): parts with effects of
     0.7 and 0.7 together make the odds four times as high. They add up exactly, from the average
-    clip's log-odds to the clip's. The least probability of a `FusionClassifier`, which keeps a
-    branch from ruling a class out, is not applied to them. Models without probabilities are
-    explained by their decision function. Where a model tells its training clips apart without any
-    doubt, as on a handful of them, log-odds are in the hundreds, and only their shares say much.
+    clip's log-odds to the clip's. Models without probabilities are explained by their decision
+    function.
+
+    Where calibrated branches are certain beyond one in a million, as if a handful of training clips
+    is told apart without any doubt, nothing would move them. Their logits are then divided by a
+    common factor, `softened`, so that log-odds are 13.8 at most. The least probability of a
+    `FusionClassifier`, which keeps a branch from ruling a class out, is not applied.
 
     An explanation is about the model, not about the person: it says what the model's answer came
     from.
@@ -144,12 +150,20 @@ def explain(
     classes = np.asarray(model.classes_)
     position = _winner(occluded.answer) if target is None else _position(classes, target)
     is_probability = occluded.gives_probabilities
-    answers: list[NDArray[Any]] = []
 
     def ask(shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-        answers.append(occluded.scores(shown, index, typical))
-        return _evidence(answers[-1], position, is_probability=is_probability)
+        answers = occluded.scores(shown, index, typical)
+        return _evidence(answers, position, is_probability=is_probability)
 
+    ends_of_the_way = np.array([[False], [True]]).repeat(n_regions, axis=1)
+    average = occluded.scores(ends_of_the_way[:1], index, typical)[0]
+    softened = 1.0
+    while is_probability and softened < _MOST_SOFTENED:
+        factor = np.abs(ask(ends_of_the_way)).max() / _CERTAIN
+        if factor <= 1 or not occluded.soften(1.01 * factor):
+            break
+        softened *= 1.01 * factor
+    evidence = ask(ends_of_the_way)
     effects = np.split(
         owen_values(
             ask,
@@ -162,16 +176,16 @@ def explain(
     tables = [_details(*one) for one in zip(occluded.descriptions, found, effects, strict=True)]
     names = [one.modality for one in occluded.descriptions]
     shown = map(find_frames, occluded.descriptions, found, typical, tables)
-    evidence = _evidence(answers[0][:2], position, is_probability=is_probability)
     return Explanation(
         clip=_name(X),
         target=classes.tolist()[position],
         label=classes.tolist()[_winner(occluded.answer)],
         unit="log-odds" if is_probability else "decision",
+        softened=float(softened),
         score=float(evidence[1]),
         average_score=float(evidence[0]),
         probabilities=pd.Series(occluded.answer[0], classes) if is_probability else None,
-        average_probabilities=pd.Series(answers[0][0], classes) if is_probability else None,
+        average_probabilities=pd.Series(average, classes) if is_probability else None,
         details=pd.concat(tables, ignore_index=True),
         maps={
             name: _grid(own, part)

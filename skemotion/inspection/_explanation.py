@@ -34,6 +34,8 @@ class Explanation:
         The target's log-odds (or decision) for the clip.
     average_score : float
         The same for the average clip.
+    softened : float
+        What logits were divided by, if the model is certain beyond one in a million; else 1.
     modalities : Series
         Effect of each modality, by name.
     parts : DataFrame
@@ -68,6 +70,7 @@ class Explanation:
         score: float,
         average_score: float,
         unit: str = "log-odds",
+        softened: float = 1.0,
         probabilities: pd.Series | None = None,
         average_probabilities: pd.Series | None = None,
         maps: dict[str, NDArray[np.float64] | pd.DataFrame] | None = None,
@@ -77,6 +80,7 @@ class Explanation:
         self.target = target
         self.label_ = label
         self.unit = unit
+        self.softened = softened
         self.score = score
         self.average_score = average_score
         self.probabilities = probabilities
@@ -143,8 +147,8 @@ class Explanation:
 
     @property
     def name(self) -> str:
-        """Name of the clip without its folder."""
-        return self.clip.replace("\\", "/").rpartition("/")[2]
+        """Name of the clip without its folder or archive."""
+        return self.clip.partition("::")[0].replace("\\", "/").rpartition("/")[2]
 
     def _repr_html_(self) -> str:
         return explanation_table(self)

@@ -11,6 +11,7 @@ from ._explained_face import draw_face
 from ._explained_map import draw_cells, draw_curves
 from ._explanation import Explanation
 from ._explanation_files import signed
+from ._figures import new_figure
 from ._shades import AGAINST, FOR, HATCH
 
 # Bars of this many parts, the largest.
@@ -144,7 +145,7 @@ class ExplanationDisplay:
         explanation = self.explanation
         self.axes_: dict[str, list[Any]] = {}
         if ax is None:
-            figure = figure or _new_figure(figure_size(explanation))
+            figure = figure or new_figure(figure_size(explanation))
             ax = self._plot_all(figure)
         table = explanation.parts.head(_MOST_BARS)
         names = [f"{row.modality}: {row.part}" for row in table.itertuples()]
@@ -215,13 +216,3 @@ def _with_places(explanation: Explanation) -> list[str]:
     """List the modalities whose effects have places."""
     placed = {*explanation.maps, *explanation.frames}
     return [name for name in explanation.modalities.index if name in placed]
-
-
-def _new_figure(size: tuple[float, float]) -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
-        ) from error
-    return plt.figure(figsize=size, layout="constrained")

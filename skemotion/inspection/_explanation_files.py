@@ -160,10 +160,15 @@ def _words(explanation: Explanation) -> str:
         if explanation.unit == "log-odds"
         else "the model's decision function, in which effects add up"
     )
+    if explanation.softened > 1:
+        effect += (
+            ". The model is certain beyond one in a million, and was made less certain by a factor "
+            f"of {explanation.softened:.3g} to be explained"
+        )
     return (
-        f"Effects are differences in {effect}, from {explanation.average_score:.2f} for the "
-        f"average clip to {explanation.score:.2f} for this one. They say where the model's answer "
-        "comes from, which need not be what the person feels."
+        f"Effects are differences in {effect}. They lead from {explanation.average_score:.2f} "
+        f"for the average clip to {explanation.score:.2f} for this one, and say where the model's "
+        "answer comes from, which need not be what the person feels."
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils import Tags
 
 from ..base import as_table, is_missing, model_parts, object_array
@@ -168,6 +169,40 @@ class OccludedClip:
                 }
             answers.append(self._ask(self._named(len(questions))))
         return np.concatenate(answers)
+
+    def soften(self, factor: float) -> bool:
+        """Make the model less certain: divide the logits of every classifier in it by a factor.
+
+        Where branches are certain beyond what numbers hold, nothing moves them; less certain, they
+        weigh against each other as before, and log-odds are smaller by that factor.
+
+        Parameters
+        ----------
+        factor : float
+            Of the temperatures.
+
+        Returns
+        -------
+        done : bool
+            Whether the model is made of calibrated branches, so that this can be done.
+        """
+        parts = model_parts(self._model)
+        fusions = [part for part in parts if isinstance(part, FusionClassifier)]
+        if not fusions or not all(fusion.calibrate for fusion in fusions):
+            return False
+        leaves = []
+        for part in parts:
+            if isinstance(part, CalibratedClassifierCV) and hasattr(
+                part, "calibrated_classifiers_"
+            ):
+                [calibrated] = part.calibrated_classifiers_
+                # Logits of what is calibrated further are softened within.
+                within = model_parts(calibrated.estimator)
+                if not any(isinstance(other, FusionClassifier) for other in within):
+                    leaves.append(calibrated.calibrators[0])
+        for calibrator in leaves:
+            calibrator.beta_ = calibrator.beta_ / factor
+        return bool(leaves)
 
     def _named(self, n_questions: int) -> Any:
         """Give names of questions in place of the clip."""

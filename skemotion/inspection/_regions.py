@@ -178,7 +178,9 @@ def _words(stem: str, *, is_face: bool, is_curve: bool) -> tuple[str, str]:
         if re.fullmatch(pattern, stem):
             if is_face:
                 return part, face_words(stem)
-            families = r"^(mfcc|mel|chroma|contrast|rolloff)[\d+]+$"
+            if "+" in stem:
+                return part, "rhythm of mel bands"
+            families = r"^(mfcc|mel|chroma|contrast|rolloff)\d+$"
             return part, stem if is_curve else re.sub(families, r"\1", stem)
     plain = re.sub(r"\d+$", "", stem) or stem
     return plain, stem if is_curve else plain

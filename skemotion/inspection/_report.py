@@ -66,7 +66,10 @@ svg { max-width: 100%; height: auto; }
   .skemotion .shaded thead th span { writing-mode: vertical-rl; }
 }
 @media print {
-  body { max-width: none; padding: 0; font-size: 11pt; }
+  body { max-width: none; padding: 0; }
+  .skemotion { font-size: 10pt; }
+  .skemotion .shaded { font-size: 8.5pt; }
+  .skemotion .shaded th, .skemotion .shaded td { padding: 0.25em 0.35em; }
   table, svg, pre, li { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   .skemotion .wide { overflow: visible; }
@@ -197,7 +200,7 @@ def _page(
         f'<body class="skemotion"><main><h1>{escape(title)}</h1>',
         f"<p>Written {written} by skemotion {escape(package_versions()['skemotion'])}.</p>",
         *([_summary(evaluations)] if len(evaluations) > 1 else []),
-        *(_section(evaluation, number) for number, evaluation in enumerate(evaluations, 1)),
+        *map(_section, evaluations),
         _time_and_memory(evaluations, costs),
         "<section><h2>Versions</h2>",
         table("Packages", ["package", "version"], package_versions().items()),
@@ -226,11 +229,10 @@ def _summary(evaluations: list[Evaluation]) -> str:
     return table("In short", head, rows)
 
 
-def _section(evaluation: Evaluation, number: int) -> str:
+def _section(evaluation: Evaluation) -> str:
     splitter = f" The clips were split by {evaluation.splitter}." if evaluation.splitter else ""
     parts = [
-        f'<section aria-labelledby="part{number}"><h2 id="part{number}">Protocol: '
-        f"{escape(evaluation.protocol)}</h2>",
+        f"<section><h2>Protocol: {escape(evaluation.protocol)}</h2>",
         f"<p>{size_words(evaluation)}.{escape(splitter)}</p>",
         *(f"<p>{escape(words)}</p>" for words in protocol_words(evaluation)),
         figures_table(evaluation),

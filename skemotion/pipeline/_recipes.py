@@ -82,7 +82,7 @@ def make_emotion_pipeline(
     Returns
     -------
     model : FusionClassifier or Pipeline
-        Not fitted. Takes a DataFrame with the columns above, such as `load_corpus(...).data`, or
+        Not fitted. Takes a DataFrame with the columns above, such as ``load_corpus(...).data``, or
         a list of clips.
 
     Raises

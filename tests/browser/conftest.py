@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser.devices import browser_arguments, chromium, write_devices
+from browser.media import browser_arguments, chromium, write_devices
 from playwright.sync_api import sync_playwright
 
 from skemotion.app import EmotionPage

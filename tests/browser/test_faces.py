@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from browser.media import write_clip
 
 from skemotion.datasets import load_corpus
 from skemotion.pipeline import make_emotion_pipeline
@@ -40,8 +41,8 @@ def test_a_face_is_recorded_and_drawn(page, visit, model):
     assert re.search(r"sound \d+\s%, picture \d+\s%", one.words())
 
 
-def test_words_where_there_is_no_face(visit, clips):
+def test_words_where_there_is_no_face(visit, clips, tmp_path):
     one = visit()
-    one.upload(clips["sad"][0])  # drawn
+    one.upload(write_clip(tmp_path / "dark.mp4", clips["sad"][:1], blank=True))
     assert one.label() is not None
     assert "No face was found in the picture: the answer comes from the sound." in one.words()

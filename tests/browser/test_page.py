@@ -1,41 +1,16 @@
 import re
 import time
 
-import av
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser.media import write_clip
 
 # Gradio leaves sockets and event loops of its start to the collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-def write_clip(path, clips, *, sound=True, picture=True):
-    """Write clips one after the other, or one of their streams."""
-    with av.open(str(path), "w") as target:
-        video = target.add_stream("mpeg4", rate=25) if picture else None
-        audio = target.add_stream("aac", rate=48_000, layout="mono") if sound else None
-        resampler, number, start = av.AudioResampler("fltp", "mono", 48_000, 1024), 0, 0
-        for clip in clips:
-            with av.open(str(clip)) as source:
-                for frame in source.decode(*source.streams.video[:1], *source.streams.audio[:1]):
-                    if isinstance(frame, av.VideoFrame) and picture:
-                        if not number:
-                            video.width, video.height = frame.width, frame.height
-                            video.pix_fmt = "yuv420p"
-                        again = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))
-                        again.pts, number = number, number + 1
-                        target.mux(video.encode(again))
-                    elif isinstance(frame, av.AudioFrame) and sound:
-                        for piece in resampler.resample(frame):
-                            piece.pts, start = start, start + piece.samples
-                            target.mux(audio.encode(piece))
-        for stream in filter(None, (video, audio)):
-            target.mux(stream.encode())
-    return path
 
 
 def slowdown():

@@ -36,3 +36,9 @@ def test_one_class_is_refused():
 def test_one_clip_of_each_class():
     with pytest.raises(ValueError, match=r"found 3 clips of 3 classes: .* Add clips, 2 or more of"):
         BalancedLDA().fit(np.eye(3), ["a", "b", "c"])
+
+
+def test_a_class_of_one_clip_among_others():
+    X, y = clips(2)
+    model = BalancedLDA().fit(np.vstack([X, np.full((1, 6), 9.0)]), [*y, "c"])
+    assert model.predict(np.full((1, 6), 8.0)) == ["c"]

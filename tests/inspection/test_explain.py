@@ -106,6 +106,28 @@ def test_what_says_the_emotion_comes_out_on_top(corpus, fusion):
         assert measures.iloc[0] == "lip corners pulled up"
 
 
+def test_certain_branches_are_moved_nonetheless(corpus):
+    """Where probabilities are 0 and 1, log-odds are those of logits that are made smaller."""
+    X, _ = corpus
+    X = X.assign(audio=pd.Series([clip * [9, 1, 1, 1] for clip in X.audio]))
+    y = np.where([clip[0] > 0 for clip in X.audio], "happy", "sad")
+    model = FusionClassifier([branches(LogisticRegression(C=1e6))[0]]).fit(X, y)
+    row = X.iloc[[int(np.argmax([clip[0] for clip in X.audio]))]]
+    explanation = explain(model, row)
+    np.testing.assert_allclose(explanation.probabilities, [1, 0], atol=1e-5)
+    branch = model.named_estimators_["audio"]
+    values = np.stack([row.audio.iloc[0], np.mean(list(X.audio), axis=0)])
+    logits = branch[1:].decision_function(values) / model.temperatures_["audio"]
+    # The second class is "sad".
+    found = np.array([explanation.score, explanation.average_score])
+    np.testing.assert_allclose(explanation.softened * found, -logits, rtol=1e-6)
+    assert 13 < abs(found).max() < 13.8
+    assert explanation.parts.part[0] == "pitch"
+    assert explanation.parts.effect[0] == pytest.approx(found[0] - found[1], rel=0.2)
+    # The model is as certain as before.
+    assert explain(model, row).softened == explanation.softened
+
+
 def test_left_out_modalities(corpus, fusion):
     X, _ = corpus
     silent = X.iloc[[1]].assign(audio=None)

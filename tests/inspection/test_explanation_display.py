@@ -109,9 +109,8 @@ def test_parts_are_drawn_on_the_face(with_picture):
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
 
 
-def test_files(cells, tmp_path):
-    effects, frames = cells
-    explanation = explanation_of({"video": effects}, {"video": frames})
+def test_files(tmp_path):
+    explanation = explanation_of()
     starts = (b"<!DOCTYPE html>", b"\x89PNG", b"<?xml", b"%PDF", b"clip,target,modality")
     for suffix, start in zip(EXPLANATION_FORMATS, starts, strict=True):
         path = write_explanation(explanation, tmp_path / f"out{suffix}")

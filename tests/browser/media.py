@@ -1,4 +1,4 @@
-"""Camera and microphone that play a clip, for Chromium."""
+"""Clips, and camera and microphone that play one, for Chromium."""
 
 import shutil
 
@@ -51,3 +51,29 @@ def browser_arguments(face, voice):
 def chromium():
     """Give the path of the browser, or None."""
     return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def write_clip(path, clips, *, sound=True, picture=True, blank=False):
+    """Write clips one after the other: both streams or one, or pictures that show nothing."""
+    with av.open(str(path), "w") as target:
+        video = target.add_stream("mpeg4", rate=25) if picture else None
+        audio = target.add_stream("aac", rate=48_000, layout="mono") if sound else None
+        resampler, number, start = av.AudioResampler("fltp", "mono", 48_000, 1024), 0, 0
+        for clip in clips:
+            with av.open(str(clip)) as source:
+                for frame in source.decode(*source.streams.video[:1], *source.streams.audio[:1]):
+                    if isinstance(frame, av.VideoFrame) and picture:
+                        if not number:
+                            video.width, video.height = frame.width, frame.height
+                            video.pix_fmt = "yuv420p"
+                        pixels = frame.to_ndarray(format="rgb24")
+                        again = av.VideoFrame.from_ndarray(pixels // 255 if blank else pixels)
+                        again.pts, number = number, number + 1
+                        target.mux(video.encode(again))
+                    elif isinstance(frame, av.AudioFrame) and sound:
+                        for piece in resampler.resample(frame):
+                            piece.pts, start = start, start + piece.samples
+                            target.mux(audio.encode(piece))
+        for stream in filter(None, (video, audio)):
+            target.mux(stream.encode())
+    return path

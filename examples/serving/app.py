@@ -1,0 +1,23 @@
+"""A model's page on a Hugging Face Space, or in a container: put ``model.skops`` next to it."""
+
+import os
+from pathlib import Path
+
+from skemotion import load_model
+from skemotion.app import serve
+
+
+def main():
+    here = Path(__file__).parent
+    serve(
+        load_model(os.environ.get("MODEL", here / "model.skops")),
+        "0.0.0.0",
+        int(os.environ.get("PORT", "7860")),
+        max_seconds=float(os.environ.get("MAX_SECONDS", "20")),
+        # A Space is shown in a frame of this site.
+        framed_by="https://huggingface.co",
+    )
+
+
+if __name__ == "__main__":
+    main()
