@@ -8,7 +8,6 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
-import joblib
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.pipeline import Pipeline
@@ -20,8 +19,9 @@ from .._threads import one_blas_thread
 from ..base import TableOutputMixin, clip_column, rows_from
 from ..io import MediaError
 from ._cache import ClipCache
+from ._jobs import Failure, Job, Step
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
+from ._running import ClipError, number_of_workers, run_clips, run_each, sift
 from ._stacking import emptied, stack
 
 
@@ -49,7 +49,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     on_error : {"raise", "nan"}, default="raise"
         What to do about a clip that a step cannot process, for example a damaged file: raise the
         error, or fill the clip's row with NaN and continue. With "nan" the workers are processes,
-        so a decoder crash loses only that clip (requires ``n_jobs >= 2``).
+        so a clip that crashes the decoder, hangs or takes all memory (see `limits`) is lost alone.
     flatten : bool, default=False
         Return one row of numbers per clip, for any classifier and for `set_output`, in the order
         of `get_feature_names_out`.
@@ -175,9 +175,9 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         stop: list[Failure] = []
         # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at
         # once; but no thread survives a crash of another.
-        prefer = "threads" if self.on_error == "raise" else "processes"
+        isolated = self.on_error == "nan"
         results = progress(
-            run_clips(job, X, names, self.n_jobs, prefer=prefer, stop=stop),
+            run_clips(job, X, names, self.n_jobs, isolated=isolated, stop=stop),
             n_clips,
             verbose=self.verbose,
         )
@@ -259,13 +259,13 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
         Returns its row.
         """
-        n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
-        job = self._job(steps, n_jobs)
+        job, isolated = self._job(steps, 1), self.on_error == "nan"
         if self.on_error == "raise":  # nothing follows the last step
             job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
         results: list[Any] = []
         for row in range(_num_samples(X)):
-            results = run_each(job, _safe_indexing(X, [row]), row_name(X, row), row, n_jobs)
+            clip, name = _safe_indexing(X, [row]), row_name(X, row)
+            results = run_each(job, clip, name, row, isolated=isolated)
             if not (results and isinstance(results[-1], Failure)):
                 break
             if self.on_error == "raise":
@@ -283,7 +283,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         return Job.of(
             steps or getattr(self, "steps_", None) or self._per_clip_steps(),
             cache,
-            n_workers or joblib.effective_n_jobs(self.n_jobs),
+            n_workers or number_of_workers(self.n_jobs),
         )
 
     def _per_clip_steps(self) -> list[Step]:
