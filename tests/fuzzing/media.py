@@ -36,7 +36,8 @@ CONTAINERS = {
 DAMAGES = (*RAW, *containers.DAMAGES, "segment")
 # Scaled down like the clips, so that whatever is within them ends in seconds.
 _CONTAINED_SECONDS = 10
-LIMITS = {"max_pixels": 2**22, "max_frames": 3000, "max_seconds": 120, "max_bytes": 2**28}
+LIMITS = {"max_pixels": 2**22, "max_frames": 3000, "max_seconds": 120, "max_bytes": 2**28,
+          "max_decoded_pixels": 2**33}  # fmt: skip
 
 
 def make_seeds(folder: Path) -> dict[str, bytes]:
