@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import librosa
@@ -58,3 +59,17 @@ def speech(shared_data, n, rate=22050):
         for name in names[:: len(names) // n][:n]:
             samples, own = soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")
             yield librosa.resample(librosa.to_mono(samples.T), orig_sr=own, target_sr=rate)
+
+
+def processes_of(mark):
+    """Pids of all processes with a mark in their environment; none but on Linux."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ProcessLookupError):
+            continue
+        if mark.encode() in environment and state != "Z":
+            found.append(int(folder.name))
+    return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ._html import FOOT, WAITING, head_html, note_html
+from ._html import BUSY, FOOT, WAITING, head_html, note_html
 
 #: Seconds of a recording that a speaker is enrolled by, at most.
 ENROL_SECONDS = 120.0
@@ -41,6 +41,12 @@ def make_blocks(
     -------
     blocks : gradio.Blocks
     """
+
+    def respond(path: str | None, speaker: Any) -> Iterator[tuple[Any, Any]]:
+        yield BUSY, gradio.skip()
+        # The recorder is emptied: its file is gone.
+        yield answer(path, speaker), None
+
     # Gradio deletes what it knows of and nobody asked about, such as of a page that was closed.
     with gradio.Blocks(
         title="Which emotion is it?", analytics_enabled=False, delete_cache=(60, 600)
@@ -57,8 +63,7 @@ def make_blocks(
                 place = gradio.HTML(WAITING, elem_id="sk-answer")
         gradio.on(
             [video.upload, video.stop_recording],
-            # The recorder is emptied: its file is gone.
-            lambda path, speaker: (answer(path, speaker), None),
+            respond,
             inputs=[video, known],
             outputs=[place, video],
             show_progress_on=place,
@@ -84,8 +89,8 @@ def _add_enrolment(
         gradio.HTML(
             '<p class="sk-help">Faces and voices differ more than emotions do. Record yourself '
             "for a minute, talking as usual: answers are then relative to your own face and "
-            "voice, until you close this page. The recording is deleted; some averages are kept "
-            "in memory.</p>"
+            "voice, for an hour, on this page only. The recording is deleted; some averages are "
+            "kept in memory.</p>"
         )
         video = _recorder(gradio, "A minute of you", "sk-enrol-recording")
         place = gradio.HTML(note_html("Nobody is known yet."), elem_id="sk-known")

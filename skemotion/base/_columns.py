@@ -43,6 +43,7 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         raise ValueError(
             f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
         )
+    has_rows = isinstance(X, list | tuple)
     if isinstance(X, list | tuple):
         X = object_array(X)
     elif hasattr(X, "to_numpy"):
@@ -53,7 +54,7 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         X = X.astype(object)
     if X.dtype != object or X.ndim > 2:
         return None
-    return _in_memory(X) if _holds_clips(X) else None
+    return _in_memory(X) if _holds_clips(X, has_rows=has_rows) else None
 
 
 def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
@@ -94,13 +95,18 @@ def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
     )
 
 
-def _holds_clips(cells: NDArray[Any]) -> bool:
-    """Distinguish objects on one or two axes that are clips from those that are numbers."""
+def _holds_clips(cells: NDArray[Any], *, has_rows: bool) -> bool:
+    """Distinguish objects on one or two axes that are clips from those that are numbers.
+
+    In a list, those that are lists are rows; in a column, they are cells.
+    """
     # One clip is enough: a number among clips does not make them numbers.
     if any(map(_is_clip, cells.flat)) or all(map(is_missing, cells.flat)):
         return True
     # Numbers have two axes, or are rows of a list.
-    return cells.ndim == 1 and not any(isinstance(cell, list | tuple) for cell in cells)
+    return cells.ndim == 1 and not (
+        has_rows and any(isinstance(cell, list | tuple) for cell in cells)
+    )
 
 
 def _is_clip(cell: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shlex
 import signal
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from .. import __version__
 from . import _cache, _demo, _evaluate, _explain, _fetch, _predict, _serve, _timeline, _train
 from ._messages import complain
+from ._options import limits_given
 
 # Commands import what they need when they run: help should not wait for decoders.
 _COMMANDS = (_demo, _evaluate, _train, _predict, _timeline, _explain, _serve, _cache, _fetch)
@@ -23,7 +25,7 @@ exit status:
   0    done
   1    a clip, a corpus or a model could not be used; one line per cause on standard error
   2    the command line is wrong
-  130  interrupted (143 if terminated)
+  130  interrupted (143 if terminated, 129 if the terminal is gone)
 """
 _INTERRUPTED = (
     "interrupted. A model is saved whole or not at all; what --cache or fetch has so far is used "
@@ -51,11 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(words)
     options.command = shlex.join(["skemotion", *words])
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _terminate) for number in _endings()}
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return int(options.run(options))
+            with limits_given(options):
+                return int(options.run(options))
     except BrokenPipeError:
         # The reader, such as `head`, has what it wants. Python writes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,10 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as interrupt:
         complain(_INTERRUPTED)
-        # Workers may be deep in a decoder, and are not waited for.
-        os._exit(143 if isinstance(interrupt, _TerminatedError) else 130)
+        # Those of joblib, which may be deep in a decoder; the others end with this process.
+        for child in multiprocessing.active_children():
+            child.kill()
+        number = interrupt.args[0] if isinstance(interrupt, _TerminatedError) else signal.SIGINT
+        os._exit(128 + number)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _TerminatedError
+    raise _TerminatedError(number)
+
+
+def _endings() -> list[signal.Signals]:
+    """Return the signals that ask a process to end, but those it is to ignore (nohup)."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [signal.Signals[name] for name in names]
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

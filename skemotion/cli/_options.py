@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,34 @@ Commands = Any  # what add_subparsers gives; argparse has no public name for it
 def jobs_options() -> argparse.ArgumentParser:
     """Make the option of all commands that work on clips."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--jobs", type=_number_of_workers, default=-1, metavar="N",
-                        help="workers; -1 (default) is one per core; with 1, a clip that crashes "
-                        "the decoder ends the run")  # fmt: skip
+    parser.add_argument(
+        "--jobs",
+        type=_number_of_workers,
+        default=-1,
+        metavar="N",
+        help="workers; -1 (default) is one per core",
+    )
+    limits = parser.add_argument_group(
+        "limits", "a clip that exceeds them cannot be used, like one that crashes the decoder"
+    )
+    limits.add_argument("--max-decode-seconds", type=float, metavar="SECONDS",
+                        help="time for a clip (default: 600)")  # fmt: skip
+    limits.add_argument("--max-memory", type=_gigabytes, metavar="GB",
+                        help="memory for a clip (default: half of the machine's)")  # fmt: skip
     return parser
+
+
+@contextmanager
+def limits_given(options: argparse.Namespace) -> Iterator[None]:
+    """Apply the limits of `jobs_options`."""
+    given = {name: getattr(options, name, None) for name in ("max_decode_seconds", "max_memory")}
+    if all(value is None for value in given.values()):
+        yield
+        return
+    from .. import limits
+
+    with limits(**given):
+        yield
 
 
 def column_options(landmarks: str = "column of files of landmarks") -> argparse.ArgumentParser:
@@ -101,6 +127,10 @@ def _number_of_workers(word: str) -> int:
     if n_jobs == 0:
         raise argparse.ArgumentTypeError("0 workers do nothing: give 1 or more, or -1")
     return n_jobs
+
+
+def _gigabytes(word: str) -> int:
+    return int(float(word) * 1e9)
 
 
 def _share(word: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -38,12 +39,13 @@ def run(options: argparse.Namespace) -> int:
     """Print a line per clip: its name, the emotion, and how probable that is."""
     if options.out is not None:
         check_folder(options.out.absolute().parent)
+    elif sys.stdout is None:
+        raise ValueError("Standard output is closed: open it, or write to a file by --out.")
     elif options.resume:
         raise ValueError("--resume goes on with a file: give one by --out.")
     from ..datasets import find_clips
     from ..persistence import load_model, read_model_info
     from ..pipeline import predict_clips
-    from ._work import number_of_workers
 
     model = load_model(options.model)
     training = read_model_info(options.model)["training"]
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         clips,
         out=options.out,
         resume=options.resume,
-        n_jobs=number_of_workers(options.jobs),
+        n_jobs=options.jobs,
     )
     # Closed also where the reader of what is printed has gone, or the run is interrupted.
     with closing(predictions):

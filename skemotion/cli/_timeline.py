@@ -13,7 +13,7 @@ from ._options import Commands, check_folder
 # As in skemotion.inspection, which takes seconds to import.
 FORMATS = (".csv", ".json", ".srt", ".vtt", ".TextGrid", ".png")
 # Only a few windows are held, so that what guards memory need not stop a recording: a day of it.
-_MOST_SECONDS, _MOST_FRAMES = 86_400, 10_000_000
+_MOST_SECONDS, _MOST_FRAMES, _MOST_PIXELS = 86_400, 10_000_000, 2**45
 
 
 def add(commands: Commands) -> None:
@@ -56,7 +56,11 @@ def run(options: argparse.Namespace) -> int:
             print(f"{path} is there already", flush=True)
             continue
         try:
-            with limits(max_seconds=_MOST_SECONDS, max_frames=_MOST_FRAMES):
+            with limits(
+                max_seconds=_MOST_SECONDS,
+                max_frames=_MOST_FRAMES,
+                max_decoded_pixels=_MOST_PIXELS,
+            ):
                 timeline = predict_timeline(
                     model,
                     clip,

@@ -17,9 +17,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from ..base import model_parts
-from ..io import MediaError
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
-from ..video import VideoLoader
+from ..video import VideoLoader, common_frame_size
 from ._corpus import load, speakers_unknown
 from ._messages import complain
 from ._options import recipe_of
@@ -60,14 +59,14 @@ class Work:
         **recipe: Any,
     ) -> Iterator[Self]:
         """Make a model by a recipe, and find the clips that it can use."""
-        n_jobs = number_of_workers(n_jobs)
+        n_jobs = joblib.effective_n_jobs(n_jobs)
         with cache_folder(cache) as folder:
             model = make_emotion_pipeline(**recipe, memory=folder, n_jobs=n_jobs)
             # HOG3D has cells per frame: the first clip's frame size is that of all, so that the
             # model takes clips of any size. The other recipe looks at faces.
             loaders = [part for part in model_parts(model) if isinstance(part, VideoLoader)]
             if loaders and recipe["recipe"] == "reference":
-                size = _first_size(corpus.data["video"], n_jobs)
+                size = common_frame_size(corpus.data["video"])
                 for loader in loaders:
                     loader.set_params(size=size)
             errors = find_unusable(model, corpus.data, n_jobs=n_jobs, verbose=True)
@@ -108,30 +107,9 @@ def cache_folder(given: Path | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def number_of_workers(n_jobs: int) -> int:
-    """Return the number of workers; at least two for one per core.
-
-    A single worker is this process, which a decoder crash would end.
-    """
-    return max(2, joblib.cpu_count()) if n_jobs == -1 else joblib.effective_n_jobs(n_jobs)
-
-
 def _check_share(errors: list[ClipError], n_clips: int, max_unusable: float) -> None:
     if len(errors) > max_unusable * n_clips:
         raise ValueError(
             f"{len(errors)} of {n_clips} clips cannot be used, and at most {max_unusable:.0%} may "
             "be left out. Repair or remove them, or allow more with --max-unusable."
         )
-
-
-def _first_size(clips: Any, n_jobs: int) -> tuple[int, ...]:
-    """Give height and width of the first clip that can be read, shrunk."""
-    reason = "no clip"
-    for clip in clips.dropna():
-        # In a worker, as it may crash the decoder like any other.
-        look = ClipPipeline([("load", VideoLoader(n_frames=1))], on_error="nan", n_jobs=n_jobs)
-        try:
-            return look.fit_transform([clip]).shape[2:4]
-        except ValueError as error:
-            reason = str(error)
-    raise MediaError(f"None of the clips can be read. {reason}")

@@ -3,6 +3,7 @@
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
 from ._fragments import Segment, decimal, split_fragment, starting_at
+from ._guard import in_worker
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -15,14 +16,25 @@ from ._media import (
 from ._onnx import choose_output, network_files, onnxruntime, open_session
 from ._segments import check_inside, cut_sound, sound_delay, timed_frames
 from ._sound_files import read_sound
+from ._workers import (
+    Outcome,
+    call_isolated,
+    can_isolate,
+    own_cores,
+    run_isolated,
+    without_workers,
+)
 
 __all__ = [
     "UNREADABLE",
     "Limits",
     "MediaError",
+    "Outcome",
     "Segment",
     "Source",
     "beyond_limit",
+    "call_isolated",
+    "can_isolate",
     "check_allowed",
     "check_inside",
     "check_pixels",
@@ -35,6 +47,7 @@ __all__ = [
     "enforced",
     "fetch",
     "identity",
+    "in_worker",
     "limits",
     "limits_in_force",
     "local_path",
@@ -43,9 +56,12 @@ __all__ = [
     "open_file",
     "open_session",
     "open_stream",
+    "own_cores",
     "read_sound",
+    "run_isolated",
     "sound_delay",
     "split_fragment",
     "starting_at",
     "timed_frames",
+    "without_workers",
 ]

@@ -53,8 +53,10 @@ def beyond_limit(name: str, limit: str, found: str) -> MediaError:
     -------
     error : MediaError
     """
+    limits = limits_in_force()
+    value = limits.memory if limit == "max_memory" else getattr(limits, limit)
     return MediaError(
-        f"{name}: expected a clip within {limit}={getattr(limits_in_force(), limit)}, found "
+        f"{name}: expected a clip within {limit}={value}, found "
         f"{found}. Leave the clip out or, if you trust it, load it inside "
         f"`with skemotion.limits({limit}=...)`."
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 
@@ -15,6 +18,7 @@ class Limits:
 
     max_pixels: int = 2**26
     max_frames: int = 100_000
+    max_decoded_pixels: int = 2**37
     max_seconds: float = 1800
     max_bytes: int = 2**31
     max_ratio: float = 200
@@ -22,6 +26,25 @@ class Limits:
     allow_urls: bool = False
     # Secrets, which no error should show.
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    max_decode_seconds: float = 600
+    max_memory: int | None = None
+    # Whether time or memory were limited by the user, for which workers are needed.
+    need_workers: bool = False
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that a worker may take, if it is known how many there are."""
+        return _half_of_memory() if self.max_memory is None else self.max_memory
+
+
+@cache
+def _half_of_memory() -> int | None:
+    sizes = []
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):  # of a container
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(sizes) // 2 if sizes else None
 
 
 @contextmanager
@@ -29,11 +52,14 @@ def limits(
     *,
     max_pixels: int | None = None,
     max_frames: int | None = None,
+    max_decoded_pixels: int | None = None,
     max_seconds: float | None = None,
     max_bytes: int | None = None,
     max_ratio: float | None = None,
     sample_rates: tuple[int, int] | None = None,
     allow_urls: bool | None = None,
+    max_decode_seconds: float | None = None,
+    max_memory: int | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Limits]:
     """Change the limits on what is loaded, for the code inside a ``with`` block.
@@ -42,12 +68,19 @@ def limits(
     Limits that are not given stay as they are outside. The limits also apply in the workers of a
     `ClipPipeline`, threads and processes; they are not part of a model and are not saved with it.
 
+    `max_decode_seconds` and `max_memory` are limits of worker processes. These are used where one
+    clip must not end a run: in `ClipPipeline` with ``on_error="nan"``, `find_unusable`,
+    `fit_usable`, `predict_clips` and the command line; and in every `ClipPipeline` inside the
+    ``with`` block if one of the two is given. They do not apply to a loader called by itself.
+
     Parameters
     ----------
     max_pixels : int, default=2**26
         Height times width of a picture as stored; 8192 x 8192.
     max_frames : int, default=100_000
         Frames of a clip, as stated by its header or decoded; 66 minutes at 25 Hz.
+    max_decoded_pixels : int, default=2**37
+        Height times width of all decoded frames of a clip together; 44 minutes of 1080p at 25 Hz.
     max_seconds : float, default=1800
         Duration (s) of a clip as stated by its header, or of decoded sound; for a segment of a
         clip, its own.
@@ -62,6 +95,12 @@ def limits(
     allow_urls : bool, default=False
         Whether to open addresses that may lead to another machine: any but paths, ``file://``
         and ``zip://`` on a local archive.
+    max_decode_seconds : float, default=600
+        Time (s) that all steps of a `ClipPipeline` may take for a clip; a worker process that takes
+        longer is ended.
+    max_memory : int, default=None
+        Memory (bytes) that a worker process may take for a clip, besides what it has at its start;
+        by default, half of the machine's. On Linux.
     storage_options : mapping, default={}
         What fsspec needs to open such addresses, such as ``{"anon": True}`` for public ``s3://``
         buckets, or keys. Tables at addresses are opened with them as well. Settings for several
@@ -93,11 +132,14 @@ def limits(
     given = {
         "max_pixels": max_pixels,
         "max_frames": max_frames,
+        "max_decoded_pixels": max_decoded_pixels,
         "max_seconds": max_seconds,
         "max_bytes": max_bytes,
         "max_ratio": max_ratio,
         "sample_rates": sample_rates,
         "allow_urls": allow_urls,
+        "max_decode_seconds": max_decode_seconds,
+        "max_memory": max_memory,
         "storage_options": storage_options,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -106,6 +148,8 @@ def limits(
             raise ValueError(f"{name} must be a positive number, got {value!r}.")
     if sample_rates is not None and not 0 < sample_rates[0] <= sample_rates[1]:
         raise ValueError(f"sample_rates must be (lowest, highest) in Hz, got {sample_rates!r}.")
+    if max_decode_seconds is not None or max_memory is not None:
+        changes["need_workers"] = True
     with enforced(replace(limits_in_force(), **changes)) as changed:
         yield changed
 

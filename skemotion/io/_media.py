@@ -190,6 +190,11 @@ def _check_claims(
     if segment is None and stream.frames > limits.max_frames:
         raise beyond_limit(name, "max_frames", f"a header that claims {stream.frames} frames")
     check_pixels(context, name, limits)
+    if segment is None and stream.frames * context.width * context.height > (
+        limits.max_decoded_pixels
+    ):
+        claim = f"{stream.frames} frames of {context.height} x {context.width} pixels"
+        raise beyond_limit(name, "max_decoded_pixels", f"a header that claims {claim}")
 
 
 def check_pixels(picture: Any, name: str, limits: Limits) -> None:

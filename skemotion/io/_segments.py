@@ -10,8 +10,9 @@ from typing import Any
 
 import av
 
-from ._errors import MediaError, clip_name
+from ._errors import MediaError, beyond_limit, clip_name
 from ._fragments import Segment, split_fragment
+from ._limits import limits_in_force
 from ._media import Source, main_stream, open_stream
 
 # Containers in which what is decoded after seeking has the times that it has when everything is
@@ -58,7 +59,7 @@ def timed_frames(source: Source, container: Any, stream: Any) -> Iterator[tuple[
     """
     whole, segment = split_fragment(source)
     if segment is None:
-        yield from _with_times(container, stream, container.decode(stream))
+        yield from _with_times(source, container, stream, container.decode(stream))
         return
     n_found, length = 0, Fraction(0)
     for time, frame in _frames_before(segment.start, whole, container, stream):
@@ -202,11 +203,22 @@ def _is_timed(container: Any, stream: Any) -> bool:
 
 
 def _with_times(
-    container: Any, stream: Any, frames: Iterator[av.VideoFrame], origin: int | None = None
+    source: Source,
+    container: Any,
+    stream: Any,
+    frames: Iterator[av.VideoFrame],
+    origin: int | None = None,
 ) -> Iterator[tuple[Fraction, Any]]:
     """Give frames their times after the first one, or after the one that has time `origin`."""
     time, gap, is_timed = Fraction(0), _gap(stream), _is_timed(container, stream)
+    n_pixels, most = 0, limits_in_force().max_decoded_pixels
     for number, frame in enumerate(frames):
+        # Tiny frames on an enormous canvas take the decoder as long as enormous frames.
+        n_pixels += frame.width * frame.height
+        if n_pixels > most:
+            raise beyond_limit(
+                clip_name(source), "max_decoded_pixels", f"more pixels in {number + 1} frames"
+            )
         if origin is None and not number and is_timed:
             origin = frame.pts
         if frame.pts is None or origin is None:
@@ -221,7 +233,7 @@ def _frames_before(
 ) -> Iterator[tuple[Fraction, Any]]:
     """Decode from a key frame that is shown no later than a time."""
     if not start or container.format.name not in _SEEKABLE or not _is_timed(container, stream):
-        yield from _with_times(container, stream, container.decode(stream))
+        yield from _with_times(whole, container, stream, container.decode(stream))
         return
     origin = getattr(next(container.decode(stream), None), "pts", None)
     for before in _BEFORE:
@@ -231,10 +243,10 @@ def _frames_before(
         frames = _decode_from(place, container, stream)
         first = _next(frames)
         if first is not None and first.key_frame and not first.is_corrupt and first.pts <= place:
-            yield from _with_times(container, stream, chain([first], frames), origin)
+            yield from _with_times(whole, container, stream, chain([first], frames), origin)
             return
     with open_stream(whole, "video") as (container, stream):
-        yield from _with_times(container, stream, container.decode(stream))
+        yield from _with_times(whole, container, stream, container.decode(stream))
 
 
 def _sound_before(
@@ -283,6 +295,8 @@ def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) ->
         exact = (1 / (stream.time_base * frame.sample_rate)).denominator == 1
         return int(place) if exact else None
     size, tick = second.samples, stream.time_base * frame.sample_rate + 1
+    if tick == size + 1:
+        tick = Fraction(0)  # AVI counts frames, and rounds nothing
     number = first.samples + round((place - first.samples) / size) * size
     sure = frame.samples == size and 4 * tick < size and abs(place - number) <= tick
     return number if sure else None

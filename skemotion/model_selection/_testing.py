@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..base import group_params, model_parts
+from ..io import Limits, enforced, limits_in_force
 from ..pipeline import ClipPipeline
 from ._protocols import Splits, make_splits, splitter_of
 
@@ -71,18 +73,20 @@ def run_splits(
     # Threads share the descriptors, which may be gigabytes. BLAS gets one within each, whatever
     # their number: several add in another order, and figures would depend on n_jobs.
     with threadpool_limits(1, user_api="blas"):
-        found = [_run_split(model, data, scorer, *split) for split in alone]
+        # Threads do not inherit limits.
+        work = partial(_run_split, limits_in_force(), model, data, scorer)
+        found = [work(*split) for split in alone]
         # From here on there is nothing to wait for but what learns.
         for pipeline in pipelines:
             pipeline.verbose = False
         found += Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_run_split)(model, data, scorer, train, test)
-            for train, test in splits[len(alone) :]
+            delayed(work)(train, test) for train, test in splits[len(alone) :]
         )
     return found
 
 
 def _run_split(
+    limits: Limits,
     model: BaseEstimator,
     data: Data,
     scorer: Any,
@@ -90,16 +94,17 @@ def _run_split(
     test: NDArray[np.intp],
 ) -> Found:
     known = None if data.groups is None else data.groups[train]
-    X = _safe_indexing(data.X, train)
-    start = time.perf_counter()
-    fitted = clone(model).fit(X, data.y[train], **group_params(model, known))
-    fit_seconds = time.perf_counter() - start
-    X = _safe_indexing(data.X, test)
-    start = time.perf_counter()
-    prediction = np.asarray(fitted.predict(X))
-    predict_seconds = time.perf_counter() - start
-    scores = {} if scorer is None else scorer(fitted, X, data.y[test])
-    probabilities = _probabilities(fitted, X, data.labels)
+    with enforced(limits):
+        X = _safe_indexing(data.X, train)
+        start = time.perf_counter()
+        fitted = clone(model).fit(X, data.y[train], **group_params(model, known))
+        fit_seconds = time.perf_counter() - start
+        X = _safe_indexing(data.X, test)
+        start = time.perf_counter()
+        prediction = np.asarray(fitted.predict(X))
+        predict_seconds = time.perf_counter() - start
+        scores = {} if scorer is None else scorer(fitted, X, data.y[test])
+        probabilities = _probabilities(fitted, X, data.labels)
     return Found(prediction, probabilities, scores, fit_seconds, predict_seconds)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..base import object_array
 from ..classification import product_of_experts
+from ..io import without_workers
 from ..pipeline import UnusableClipWarning
 from ._prepared_clips import PreparedClips
 from ._timeline_checkpoint import Verdict
@@ -46,7 +47,8 @@ class Answers:
         for position, stage in enumerate(self._stages):
             contents = [row.contents[position] for row in rows]
             stage.contents = dict(zip(names, contents, strict=True))
-        with warnings.catch_warnings():
+        # The clip is open already: what is left is numbers, which need no process of their own.
+        with warnings.catch_warnings(), without_workers():
             # The column of modalities says which windows these are.
             warnings.simplefilter("ignore", UnusableClipWarning)
             warnings.filterwarnings("ignore", message=".* cannot be used by branch")

@@ -8,9 +8,9 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
-import joblib
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils._param_validation import StrOptions
@@ -20,8 +20,9 @@ from .._threads import one_blas_thread
 from ..base import TableOutputMixin, clip_column, rows_from
 from ..io import MediaError
 from ._cache import ClipCache
+from ._jobs import Failure, Job, Step
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, Failure, Job, Step, run_clips, run_each, sift
+from ._running import ClipError, number_of_workers, run_clips, run_each, sift
 from ._stacking import emptied, stack
 
 
@@ -39,7 +40,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     Parameters
     ----------
     steps : list of (str, transformer)
-        Stages that need no fit, in order; ``"passthrough"`` or None skips a step.
+        Stages that need no fit, or `FrozenEstimator` s, in order; ``"passthrough"`` or None skips a
+        step.
     memory : path-like, default=None
         Folder in which each step's result for each clip is kept, for other folds, settings,
         workers and later runs; see `ClipCache`. Large results are then memory maps.
@@ -49,7 +51,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     on_error : {"raise", "nan"}, default="raise"
         What to do about a clip that a step cannot process, for example a damaged file: raise the
         error, or fill the clip's row with NaN and continue. With "nan" the workers are processes,
-        so a decoder crash loses only that clip (requires ``n_jobs >= 2``).
+        so a clip that crashes the decoder, hangs or takes all memory (see `limits`) is lost alone.
     flatten : bool, default=False
         Return one row of numbers per clip, for any classifier and for `set_output`, in the order
         of `get_feature_names_out`.
@@ -175,9 +177,9 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         stop: list[Failure] = []
         # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at
         # once; but no thread survives a crash of another.
-        prefer = "threads" if self.on_error == "raise" else "processes"
+        isolated = self.on_error == "nan"
         results = progress(
-            run_clips(job, X, names, self.n_jobs, prefer=prefer, stop=stop),
+            run_clips(job, X, names, self.n_jobs, isolated=isolated, stop=stop),
             n_clips,
             verbose=self.verbose,
         )
@@ -259,13 +261,13 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
         Returns its row.
         """
-        n_jobs = 1 if self.on_error == "raise" else joblib.effective_n_jobs(self.n_jobs)
-        job = self._job(steps, n_jobs)
+        job, isolated = self._job(steps, 1), self.on_error == "nan"
         if self.on_error == "raise":  # nothing follows the last step
             job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
         results: list[Any] = []
         for row in range(_num_samples(X)):
-            results = run_each(job, _safe_indexing(X, [row]), row_name(X, row), row, n_jobs)
+            clip, name = _safe_indexing(X, [row]), row_name(X, row)
+            results = run_each(job, clip, name, row, isolated=isolated)
             if not (results and isinstance(results[-1], Failure)):
                 break
             if self.on_error == "raise":
@@ -273,7 +275,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         else:
             raise ValueError(f"None of the clips can be used. The last: {results[-1].error}")
         for result, (_, step) in zip(results, steps[1:], strict=False):
-            step.fit(result)
+            if not isinstance(step, FrozenEstimator):
+                step.fit(result)
         if self.on_error == "nan":
             self._example = emptied(results[-1])
         return row
@@ -283,7 +286,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         return Job.of(
             steps or getattr(self, "steps_", None) or self._per_clip_steps(),
             cache,
-            n_workers or joblib.effective_n_jobs(self.n_jobs),
+            n_workers or number_of_workers(self.n_jobs),
         )
 
     def _per_clip_steps(self) -> list[Step]:
@@ -297,13 +300,16 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
                     f"Step {name!r} of ClipPipeline has no transform: {step!r}. Put a classifier "
                     "after the ClipPipeline, in a Pipeline."
                 )
-            if get_tags(step).requires_fit:
+            if isinstance(step, FrozenEstimator):
+                check_is_fitted(step.estimator)
+            elif get_tags(step).requires_fit:
                 raise ValueError(
                     f"Step {name!r} of ClipPipeline ({type(step).__name__}) may learn from the "
                     "data, but each clip is processed on its own. If it learns, put it after: "
-                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)). If it does "
-                    "not, derive it from skemotion.base.ClipTransformer, or set "
-                    "tags.requires_fit = False in its __sklearn_tags__."
+                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)); or put it in "
+                    "fitted, as sklearn.frozen.FrozenEstimator(...). If it does not, derive it "
+                    "from skemotion.base.ClipTransformer, or set tags.requires_fit = False in its "
+                    "__sklearn_tags__."
                 )
         _check_rates(steps)
         return steps

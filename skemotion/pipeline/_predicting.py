@@ -39,8 +39,9 @@ def predict_clips(
 ) -> Generator[ClipPrediction]:
     """Predict clips one after the other, including clips that cannot be used.
 
-    Clips that cannot be used get an error instead of a label. Memory does not grow with the number
-    of clips. With two or more workers, this includes clips that crash the decoder.
+    Clips that cannot be used get an error instead of a label; this includes clips that crash the
+    decoder and those beyond the `limits` of time and memory. Memory does not grow with the number
+    of clips.
 
     Parameters
     ----------

@@ -15,9 +15,11 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from .._threads import one_blas_thread
 from ..base import as_table, group_params
+from ..io import Limits, Outcome
 from ._clip_pipeline import ClipPipeline
+from ._jobs import Failure, Job
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, Failure, Job, run_clips, sift
+from ._running import ClipError, run_clips, sift
 from ._temporary_cache import clip_pipelines, forget_temporary, temporary_cache
 
 _Errors = dict[int, ClipError]
@@ -37,8 +39,9 @@ def find_unusable(
     X : table or column of clips
         As the model takes it.
     n_jobs : int, default=None
-        Clips processed at once; None uses the setting of each `ClipPipeline`. With two or more, a
-        clip that crashes the decoder is reported like any other.
+        Clips processed at once; None uses the setting of each `ClipPipeline`. They run in worker
+        processes: a clip that crashes the decoder, or exceeds `limits` of time or memory, is
+        reported like any other.
     verbose : bool, default=False
         Show progress, with the time that remains.
 
@@ -271,6 +274,13 @@ class _Trial(NamedTuple):
         result = self.job.run(batch, name, row)
         return result if isinstance(result, Failure) else None
 
+    def look_up(self, batch: Any) -> Outcome | None:
+        return None if self.job.look_up(batch) is None else Outcome()
+
+    @property
+    def limits(self) -> Limits:
+        return self.job.limits
+
 
 def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
     if settings.n_jobs is not None:
@@ -281,7 +291,7 @@ def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
     errors: list[ClipError] = []
     stop: list[Failure] = []
     results = progress(
-        run_clips(trial, X, names, pipeline.n_jobs, prefer="processes", stop=stop),
+        run_clips(trial, X, names, pipeline.n_jobs, isolated=True, stop=stop),
         len(names),
         verbose=settings.verbose or pipeline.verbose,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base import clip_column, is_missing
-from ..io import MediaError
+from ..io import MediaError, Source, call_isolated, clip_name
 from ._decoding import decode_clip, shrink_clip
 
 
@@ -15,7 +16,8 @@ def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
     """Return the size of the first clip that can be read, shrunk.
 
     As the `size` of a `VideoLoader`, it gives all clips the same size, so a model also takes clips
-    from other cameras.
+    from other cameras. Clips are opened in a worker process: one that crashes the decoder or hangs
+    is skipped like any other that cannot be read.
 
     Parameters
     ----------
@@ -55,13 +57,20 @@ def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
     for clip in column.ravel():
         if is_missing(clip):
             continue
+        if isinstance(clip, np.ndarray):
+            return _size_of(shrink_clip(clip[:1], n_frames=1, scale=scale))
         try:
-            if isinstance(clip, np.ndarray):
-                height, width = shrink_clip(clip[:1], n_frames=1, scale=scale).shape[1:3]
-            else:
-                height, width = decode_clip(clip, n_frames=1, scale=scale).shape[1:3]
+            # The first clip may crash the decoder like any other.
+            return call_isolated(_decoded_size, clip, scale, name=clip_name(clip))
         except MediaError as error:
             reason = str(error)
-        else:
-            return int(height), int(width)
     raise MediaError(f"None of the clips can be read. The last: {reason}")
+
+
+def _decoded_size(clip: Source, scale: float) -> tuple[int, int]:
+    return _size_of(decode_clip(clip, n_frames=1, scale=scale))
+
+
+def _size_of(frames: NDArray[Any]) -> tuple[int, int]:
+    _, height, width = frames.shape[:3]
+    return int(height), int(width)

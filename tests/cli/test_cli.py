@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from helpers import processes_of
 
 import skemotion
 from skemotion import (
@@ -546,7 +547,9 @@ def test_output_that_is_not_read_on(models, corpus):
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "kill"]
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["ctrl-c", "kill", "terminal"],
 )
 def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status, tmp_path):
     scratch = tmp_path / "scratch"
@@ -567,7 +570,13 @@ def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status
     assert "interrupted. A model is saved whole or not at all" in told[0]
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [scratch]
-    assert not list(scratch.glob("skemotion-*"))
+    assert not list(scratch.iterdir())
+    # Workers have the same environment.
+    mark = f"TMPDIR={scratch}"
+    end = time.monotonic() + 30
+    while processes_of(mark):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 CRASHES = """

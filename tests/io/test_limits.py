@@ -23,6 +23,7 @@ from skemotion.audio import AudioLoader
 from skemotion.io import Limits, identity, limits_in_force
 from skemotion.pipeline import ClipPipeline
 from skemotion.video import VideoLoader, decode_clip
+from skemotion.video._frame_stream import file_frames
 
 
 def video(n_frames=5, shape=(48, 64), codec="ffv1", container="matroska", **options):
@@ -474,6 +475,33 @@ def test_files_that_lead_to_others_are_refused(tmp_path):
         for source in (path, path.read_bytes()):
             with pytest.raises(MediaError, match="damaged or foreign data"):
                 decode_clip(source, 2)
+
+
+def gif(n_frames, height, width):
+    """Tiny frames on a canvas, which a decoder fills anew for each of them."""
+    head = b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    control = b"\x21\xf9\x04\x04\x0a\0\0\0"
+    picture = b"\x2c" + struct.pack("<HHHH", 0, 0, 1, 1) + b"\0\x02\x02\x4c\x01\0"
+    return head + (control + picture) * n_frames + b"\x3b"
+
+
+def test_pixels_of_all_frames(tmp_path):
+    canvas = tmp_path / "canvas.gif"
+    canvas.write_bytes(gif(20, 1000, 1000))
+    assert decode_clip(canvas, 2).shape == (2, 333, 333)
+    for load in (
+        lambda: decode_clip(canvas, 2),
+        lambda: decode_clip(canvas, stride=5),
+        lambda: decode_clip(f"{canvas}#t=1.5", 2),
+        lambda: list(file_frames(canvas)),
+    ):
+        with limits(max_decoded_pixels=5 * 10**6):
+            refused("max_decoded_pixels", load, "canvas.gif", "frames")
+    # Without a number of frames in its header.
+    bare = tmp_path / "bare.mkv"
+    bare.write_bytes(video(30))
+    with limits(max_decoded_pixels=29 * 48 * 64):
+        refused("max_decoded_pixels", lambda: decode_clip(bare, 2), "more pixels in 30 frames")
 
 
 # Workers

@@ -133,6 +133,20 @@ def test_missing_clips_are_nan():
     assert np.isnan(result[2]).all()
 
 
+@pytest.mark.parametrize(
+    "cell", [pd.NaT, np.inf, 0, [], True, {}, ([1], 2), np.datetime64("NaT"), ""], ids=repr
+)
+def test_odd_cells_are_told_by_their_rows(cell):
+    sound = (8000, np.sin(np.arange(4000.0)))
+    steps = [("load", AudioLoader()), ("features", AudioFeatures())]
+    pipeline = ClipPipeline(steps, on_error="nan")
+    with pytest.warns(UnusableClipWarning):
+        result = pipeline.fit_transform([cell, sound])
+    assert [(error.row, error.step) for error in pipeline.errors_] == [(0, "load")]
+    assert pipeline.errors_[0].reason.startswith("row 0: expected a ")
+    assert [np.isnan(values).all() for values in result] == [True, False]
+
+
 def test_a_worker_that_is_killed_fails_its_clip_alone(tmp_path):
     X = np.arange(1.0, 5.0)[:, np.newaxis]
     step = Strict(deadly=(1.0, 4.0), refused=(3.0,))

@@ -1,0 +1,258 @@
+"""The processes that work on clips, and the guard that starts and ends them.
+
+`_workers` starts one guard, which imports what the work needs and opens no clip itself. It forks
+workers in milliseconds, as many as its caller asks for, and ends together with the caller, and all
+of them with it. The caller itself is never forked: it has threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from typing import Any, NamedTuple, NoReturn
+
+# Seconds after which a guard without workers, and a worker without clips, end.
+IDLE_SECONDS = 300
+# Functions that a worker keeps, such as the descriptions of two kinds of clips.
+N_KEPT = 4
+_is_worker = False
+
+
+class Report(NamedTuple):
+    """What a worker says at the end of a call."""
+
+    value: Any
+    error: BaseException | None
+    warned: list[tuple[Any, type[Warning], str, int]]
+    # Imported during the call: the guard imports them as well, for the workers to come.
+    modules: list[str]
+
+
+def in_worker() -> bool:
+    """Return whether this process is a worker."""
+    return _is_worker
+
+
+def guard(control: Connection) -> NoReturn:
+    """Fork and end workers as the caller says, until it is gone.
+
+    Parameters
+    ----------
+    control : Connection
+        Gets ``("prepare", function)``, the pickled function of calls to come; ``("fork", modules)``
+        and a file descriptor, the worker's end of its connection; ``("end", pid)``.
+    """
+    for stream in (1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:  # closed, so that the next connection would take its place
+            os.open(os.devnull, os.O_WRONLY)
+    # Ctrl-C reaches all processes of a terminal: the caller decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # such as about forking; workers report those of their calls
+    workers: dict[int, int | None] = {}  # exit codes, of those that have ended
+    try:
+        while control.poll(IDLE_SECONDS) or _running(workers):
+            if not control.poll(0):
+                continue
+            word, content = control.recv()
+            if word == "prepare":
+                with suppress(Exception):  # which a worker will report
+                    pickle.loads(content)
+                control.send(None)
+            elif word == "fork":
+                _import(content)
+                pid = _fork(control, recv_handle(control))
+                workers[pid] = None
+                control.send(pid)
+            else:
+                code = workers.pop(content)
+                control.send(_end(content) if code is None else code)
+    except (EOFError, ConnectionError):
+        pass
+    for pid, code in workers.items():
+        if code is None:
+            _end(pid)
+    os._exit(0)
+
+
+def _end(pid: int) -> int:
+    os.kill(pid, signal.SIGKILL)  # until it is waited for, a process that has ended is there
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _running(workers: dict[int, int | None]) -> bool:
+    """Return whether any worker is left, and note those that have ended by themselves."""
+    for pid, code in workers.items():
+        if code is None:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            workers[pid] = os.waitstatus_to_exitcode(status) if ended else None
+    return None in workers.values()
+
+
+def _import(modules: list[str]) -> None:
+    for name in set(modules) - _tried:
+        _tried.add(name)
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+_tried: set[str] = set()
+
+
+def _fork(control: Connection, handle: int) -> int:
+    end_with_caller = _prctl()
+    guard_pid = os.getpid()
+    gc.freeze()  # pages stay shared
+    pid = os.fork()
+    if pid:
+        os.close(handle)
+        return pid
+    status = 1
+    try:
+        end_with_caller()
+        if os.getppid() != guard_pid:
+            os._exit(0)
+        control.close()
+        _prefer_for_the_oom_killer()
+        _serve(Connection(handle))
+        status = 0
+    except (EOFError, ConnectionError):
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _prctl() -> Callable[[], None]:
+    """Return what makes the kernel end this process with its parent, even deep in a decoder."""
+    if sys.platform != "linux":
+        return lambda: None
+    library, set_parent_death_signal = ctypes.CDLL(None), 1
+    return lambda: library.prctl(set_parent_death_signal, signal.SIGKILL) and None
+
+
+def _prefer_for_the_oom_killer() -> None:
+    """If memory runs out, let the system end a worker rather than the caller."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        file.write("800")
+
+
+def _serve(connection: Connection) -> None:
+    """Run the calls that the caller sends, one after the other.
+
+    For each it sends ``("key", function or None, bytes of memory or None)``, the function only if
+    the worker does not have it, and the pickled arguments.
+    """
+    global _is_worker
+    _is_worker = True
+    functions: dict[str, Callable[..., Any]] = {}
+    known = set(sys.modules)
+    compiling = _Compiling(connection)
+    while connection.poll(IDLE_SECONDS):
+        key, function, memory = connection.recv()
+        content = connection.recv_bytes()
+        try:
+            # The latest is last, as the caller assumes.
+            functions[key] = functions.pop(key) if function is None else pickle.loads(function)
+            if len(functions) > N_KEPT:
+                del functions[next(iter(functions))]
+            arguments = pickle.loads(content)
+        except Exception as error:
+            _send(connection, "broken", Report(None, error, [], []))
+            continue
+        del content
+        compiling.listen()
+        connection.send(("started", None))
+        with warnings.catch_warnings(record=True) as caught, _memory(memory):
+            warnings.simplefilter("default")
+            value, problem = None, None
+            try:
+                value = functions[key](*arguments)
+            except BaseException as error:
+                problem = error
+        del arguments
+        sys.stdout.flush()
+        warned = [(w.message, w.category, w.filename, w.lineno) for w in caught]
+        report = Report(value, problem, warned, sorted(set(sys.modules) - known))
+        known.update(report.modules)
+        _send(connection, "done", report)
+        del value, problem, report
+
+
+def _send(connection: Connection, word: str, report: Report) -> None:
+    try:
+        content = pickle.dumps((word, report), protocol=pickle.HIGHEST_PROTOCOL)
+        if report.error is not None:
+            pickle.loads(content)  # exceptions may be pickled that cannot be unpickled
+    except Exception as problem:
+        error = RuntimeError(
+            f"What a worker process found cannot be sent ({type(problem).__name__}: {problem}): "
+            f"{report.error or type(report.value).__name__}"
+        )
+        content = pickle.dumps((word, report._replace(value=None, error=error, warned=[])))
+    connection.send_bytes(content)
+
+
+class _Compiling:
+    """Says when kernels are compiled, which is not the clip's time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._depth = 0
+        self._is_listening = False
+        self._thread = threading.get_ident()
+
+    def listen(self) -> None:
+        """Start, once numba is imported."""
+        if self._is_listening or "numba" not in sys.modules:
+            return
+        from numba.core import event
+
+        event.Listener.register(_Compiling)
+        register: Any = event.register
+        register("numba:compile", self)
+        self._is_listening = True
+
+    def notify(self, happened: Any) -> None:
+        """Tell the caller; as numba's listeners do."""
+        if threading.get_ident() != self._thread:
+            return
+        before = self._depth
+        self._depth += 1 if happened.is_start else -1
+        if not (before and self._depth):
+            self._connection.send(("compiling" if happened.is_start else "started", None))
+
+
+@contextmanager
+def _memory(n_bytes: int | None) -> Iterator[None]:
+    """Refuse more memory than so many bytes besides what there is, where the system can."""
+    if n_bytes is None or sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        n_pages = int(file.read().split()[5])
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = n_pages * resource.getpagesize() + n_bytes
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
