@@ -99,8 +99,9 @@ def link_inline_code(app, doctree, docname):
 
 
 def skip_inherited(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn documents."""
-    return skip or str(getattr(obj, "__module__", "")).startswith("sklearn")
+    """Leave out what scikit-learn documents, and fields of tuples, which their class describes."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return skip or field or str(getattr(obj, "__module__", "")).startswith("sklearn")
 
 
 # What screen readers miss in the theme's and docutils' pages.
