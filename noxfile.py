@@ -122,9 +122,18 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Push thousands of damaged clips through loading."""
+    """Push thousands of damaged clips, models, cache entries and archives through the package."""
     install(session)
     session.run("python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Count what the tests of odd files and 10,000 mutants come to, into docs/reliability.md."""
+    install(session, "tests", extras=EXTRAS)
+    page = "--report=docs/reliability.md"
+    session.run("python", "tests/reliability.py", page, env=TESTING)
+    session.run("python", "tests/fuzz.py", "--mutants=10000", page, *session.posargs, env=TESTING)
 
 
 @nox.session

@@ -1,6 +1,7 @@
 """How Sphinx builds the documentation: ``nox -s docs``."""
 
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
@@ -31,6 +32,7 @@ nitpick_ignore_regex = [
 # Types are in the docstrings, in words.
 autodoc_typehints = "none"
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 myst_heading_anchors = 3
@@ -101,7 +103,24 @@ def skip_inherited(app, what, name, obj, skip, options):
     return skip or str(getattr(obj, "__module__", "")).startswith("sklearn")
 
 
+# What screen readers miss in the theme's and docutils' pages.
+ACCESSIBLE = {
+    '<summary><span class="toctree': '<summary aria-label="more"><span class="toctree',
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+}
+
+
+def make_accessible(app, exception):
+    for page in Path(app.outdir).rglob("*.html"):
+        text = before = page.read_text(encoding="utf-8")
+        for old, new in ACCESSIBLE.items():
+            text = text.replace(old, new)
+        if text != before:
+            page.write_text(text, encoding="utf-8")
+
+
 def setup(app):
+    app.connect("build-finished", make_accessible)
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("missing-reference", resolve_reference)
     app.connect("doctree-resolved", link_inline_code)
