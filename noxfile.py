@@ -98,7 +98,7 @@ def build(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html, and run the gallery's examples."""
-    install(session, "docs", extras="[plot,image,app]")
+    install(session, "docs", extras="[plot]")
     for made in ("_build", "gallery", "api/generated"):
         shutil.rmtree(Path("docs", made), ignore_errors=True)
     strict = ("-W", "--keep-going")
@@ -122,9 +122,18 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Push thousands of damaged clips through loading."""
+    """Push thousands of damaged clips, models, cache entries and archives through the package."""
     install(session)
     session.run("python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Count what the tests of odd files and 10,000 mutants come to, into docs/reliability.md."""
+    install(session, "tests", extras=EXTRAS)
+    page = "--report=docs/reliability.md"
+    session.run("python", "tests/reliability.py", page, env=TESTING)
+    session.run("python", "tests/fuzz.py", "--mutants=10000", page, *session.posargs, env=TESTING)
 
 
 @nox.session

@@ -1,6 +1,7 @@
 """How Sphinx builds the documentation: ``nox -s docs``."""
 
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
@@ -31,6 +32,7 @@ nitpick_ignore_regex = [
 # Types are in the docstrings, in words.
 autodoc_typehints = "none"
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 myst_heading_anchors = 3
@@ -49,7 +51,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "abort_on_example_error": False,
     "plot_gallery": True,
-    "min_reported_time": 5,
+    # That page loads scripts from elsewhere.
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -73,6 +76,8 @@ html_sidebars = {"index": [], "getting_started": [], "changelog": [], "contribut
 def public_name(env, text):
     """Find the page of a public name, from wherever it is mentioned without its package."""
     name = text.removesuffix("()").removeprefix("skemotion.")
+    if text in ("fetch", "identity", "main"):  # words that are commands or parameters, too
+        return None
     for full, entry in env.get_domain("py").objects.items():
         if full.endswith(f".{name}") and full.count(".") == name.count(".") + 2:
             return entry
@@ -97,11 +102,29 @@ def link_inline_code(app, doctree, docname):
 
 
 def skip_inherited(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn documents."""
-    return skip or str(getattr(obj, "__module__", "")).startswith("sklearn")
+    """Leave out what scikit-learn documents, and fields of tuples, which their class describes."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return skip or field or str(getattr(obj, "__module__", "")).startswith("sklearn")
+
+
+# What screen readers miss in the theme's and docutils' pages.
+ACCESSIBLE = {
+    '<summary><span class="toctree': '<summary aria-label="more"><span class="toctree',
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+}
+
+
+def make_accessible(app, exception):
+    for page in Path(app.outdir).rglob("*.html"):
+        text = before = page.read_text(encoding="utf-8")
+        for old, new in ACCESSIBLE.items():
+            text = text.replace(old, new)
+        if text != before:
+            page.write_text(text, encoding="utf-8")
 
 
 def setup(app):
+    app.connect("build-finished", make_accessible)
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("missing-reference", resolve_reference)
     app.connect("doctree-resolved", link_inline_code)

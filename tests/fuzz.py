@@ -94,7 +94,7 @@ class Run:
                         continue
                     path = folder / f"worker{place}" / mutant.name
                     path.write_bytes(mutant.content)
-                    workers[place].start((mutant.kind, str(path), mutant.extra))
+                    workers[place].start((mutant.kind, str(path), mutant.extra, False))
                     tried[place] = mutant
                 idle = []
                 wait([workers[place].pipe for place in tried], timeout=0.2)
@@ -102,9 +102,14 @@ class Run:
                     outcome = workers[place].outcome()
                     if outcome is None:
                         continue
-                    self._note(tried.pop(place), *outcome)
                     if outcome[0].startswith(("crash", "hang")):
+                        *task, contained = workers[place].task
                         workers[place] = Worker(self.kinds, folder)
+                        if tried[place].kind == "media" and not contained:
+                            # Once more, as in a run that no clip may end.
+                            workers[place].start((*task, True))
+                            continue
+                    self._note(tried.pop(place), *outcome)
                     if self.n_tried + len(tried) < self.n_mutants:
                         idle.append(place)
             for worker in workers:

@@ -24,6 +24,7 @@ TOPICS = {
     "unusual clips: rotated, grey, silent, 192 kHz, misnamed ...": "tests/io/test_odd_clips.py",
     "segments of clips, possible and impossible": "tests/io/test_segments.py",
     "false headers, zip bombs, addresses, playlists": "tests/io/test_limits.py",
+    "clips that crash, hang or exhaust memory": "tests/io/test_workers.py",
     "steps that fail or kill their worker": "tests/pipeline/test_errors.py",
     "a corpus with damaged clips, trained on": "tests/cli/test_cli.py -k damaged_clips",
     "killed runs; truncated, forged and stale cache entries": "tests/pipeline/test_cache.py",

@@ -88,6 +88,17 @@ def test_every_page_is_in_the_site():
         (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("index.md", "guide.md")
     ]
     trees = re.findall(r"```{toctree}\n(.*?)```", "".join(parts), re.DOTALL)
-    pages = {line for tree in trees for line in tree.splitlines() if line and line[0] != ":"}
+    lines = [line for tree in trees for line in tree.splitlines() if line and line[0] != ":"]
+    pages = {line.rpartition("<")[2].rstrip(">") for line in lines}
     written = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
     assert pages - {"gallery/index", "api/index"} == written
+
+
+def test_the_readme_is_short_and_its_figures_are_those_of_the_results():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert readme.count("\n") < 120
+    assert readme.count("```mermaid") == 2
+    guessing, *bars = re.search(r"^    bar \[(.*)\]$", readme, re.MULTILINE)[1].split(", ")
+    assert float(guessing) == 100 / 8
+    assert all(f"{bar} %" in results for bar in bars)

@@ -26,7 +26,7 @@ path = make_ravdess(
     frame_size=(144, 256),
 )
 corpus = load_ravdess(path)
-corpus.metadata.head()
+corpus.metadata[["actor", "emotion", "statement"]].head()
 
 # %%
 # ``corpus.data`` has one row per clip and a column per modality, ``corpus.target`` the emotions, and
@@ -71,6 +71,8 @@ from skemotion.model_selection import evaluate
 
 evaluation = evaluate(model, corpus.data, corpus.target, corpus.groups, cv=GroupKFold(3))
 print(evaluation)
+
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 # Rows are what was acted, columns what the model heard:

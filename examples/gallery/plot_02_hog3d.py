@@ -31,64 +31,55 @@ clips = load_ravdess(path).data["video"]
 frames = VideoLoader(n_frames=30, size=(120, 213)).transform(clips)
 hog = HOG3D(cell_size=(5, 10, 10)).fit(frames)
 descriptor = hog.transform(frames)[0]
-print("cells in time, rows, columns; bins; azimuth and polar angle:", descriptor.shape)
+print("cells in time, rows, columns; bins; angles:", descriptor.shape)
 
 # %%
 # Edges
 # -----
 #
-# For each cell, a line along every direction of an edge, as strong as its bin. Lines are drawn at right angles to
-# the gradient, along the edge itself.
+# A star for each cell, on the frame in its middle: rays point to where brightness grows, and are as long as the azimuth's
+# bins are large. The discs are motion: the share of the polar angle's outer bins.
 
-cell_t = 3
-azimuth = descriptor[cell_t, :, :, :, 0]
-n_rows, n_columns, n_bins = azimuth.shape
-angles = -np.pi + (np.arange(n_bins) + 0.5) * 2 * np.pi / n_bins
+from skemotion.inspection import HOG3DDisplay
 
-figure, ax = plt.subplots(figsize=(9, 5), layout="constrained")
-ax.imshow(frames[0][cell_t * 5 + 2], cmap="gray", vmin=0, vmax=255, alpha=0.6)
-y, x = np.mgrid[:n_rows, :n_columns] * 10 + 4.5
-for k, angle in enumerate(angles):
-    dx, dy = -np.sin(angle) * azimuth[..., k], np.cos(angle) * azimuth[..., k]
-    ax.quiver(
-        x,
-        y,
-        dx,
-        dy,
-        color="#D55E00",
-        angles="xy",
-        scale_units="xy",
-        scale=0.18,
-        pivot="mid",
-        headwidth=0,
-        headlength=0,
-        headaxislength=0,
-        width=0.0018,
-    )
-ax.set(title="Edges of cells 15 to 20 frames into the clip")
-ax.set_axis_off()
+display = HOG3DDisplay.from_descriptor(descriptor[3:4], frames[0][15:20])
+display.figure_.set_size_inches(9, 5.2)
+plt.show()
 
 # %%
 # Motion
 # ------
 #
-# The polar angle's outer bins hold what changes from frame to frame. Their share, cell by cell, is a map of where the
-# face moves: mouth, brows and the outline of the head.
+# Each cell is normalised, so that a face in the dark is described like one in the light, and a bare wall by the noise of the
+# encoder. If cells are drawn as strongly as they have gradients, the wall is gone, and what is left is a map of where the face
+# moves:
+
+cell = np.array(hog.cell_size)
+n_times, n_rows, n_columns = descriptor.shape[:3]
+gradients = np.sqrt(sum(part**2 for part in np.gradient(frames[0].astype(float))))
+whole = gradients[: n_times * cell[0], : n_rows * cell[1], : n_columns * cell[2]]
+parts = whole.reshape(n_times, cell[0], n_rows, cell[1], n_columns, cell[2])
+strength = np.clip(parts.mean(axis=(1, 3, 5)) / 12, 0, 1)
 
 polar = descriptor[..., 1]
-share = (polar[..., :3].sum(axis=-1) + polar[..., -3:].sum(axis=-1)) / (polar.sum(axis=-1) + 1e-6)
+share = (polar[..., :3].sum(axis=-1) + polar[..., -3:].sum(axis=-1)) / polar.sum(axis=-1)
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 3.8), layout="constrained")
 for t, ax in enumerate(axes.flat):
     ax.imshow(frames[0][t * 5 + 2], cmap="gray", vmin=0, vmax=255)
     image = ax.imshow(
-        share[t], extent=(0, n_columns * 10, n_rows * 10, 0), alpha=0.55, vmin=0, vmax=1
+        share[t],
+        extent=(0, n_columns * 10, n_rows * 10, 0),
+        alpha=strength[t],
+        vmin=0,
+        vmax=0.7,
     )
     ax.set_title(f"frames {t * 5} to {t * 5 + 4}", fontsize=9)
     ax.set_axis_off()
-figure.colorbar(image, ax=axes, label="share of change in time")
+bar = figure.colorbar(image, ax=axes, label="share of change in time")
+bar.solids.set_alpha(1)
 plt.show()
 
 # %%
-# Larger cells make smaller descriptors and forgive more movement of the head; the gallery's search over cell
-# sizes (:ref:`sphx_glr_gallery_plot_07_grid_search.py`) lets the data decide.
+# Larger cells make smaller descriptors and forgive more movement of the head. Which are best?
+# :ref:`sphx_glr_gallery_plot_07_grid_search.py` lets the data decide.

@@ -7,7 +7,7 @@ course over the clip by a cubic B-spline: however many frames there are, a fixed
 """
 
 # %%
-# The level and one cepstral coefficient of a synthetic voice, frame by frame:
+# The features of two synthetic voices, frame by frame:
 
 from tempfile import mkdtemp
 
@@ -33,7 +33,7 @@ for emotion, curves in zip(corpus.target, features, strict=True):
     print(f"{emotion}: {len(curves)} frames of {curves.shape[1]} features")
 
 # %%
-# With few knots the spline keeps the phrase, with many the syllables. Splines are fitted by least squares.
+# The level of the voice. With few knots the spline keeps the phrase, with many the syllables. Splines are fitted by least squares.
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 4.5), layout="constrained", sharex=True, sharey="row")
 for row, emotion, curves in zip(axes, corpus.target, features, strict=True):
@@ -46,12 +46,19 @@ for row, emotion, curves in zip(axes, corpus.target, features, strict=True):
         ax.plot(np.linspace(0, 1, 200), fitted, color="#0072B2")
         ax.set_title(f"{emotion}: {n_knots} knots, {len(coefficients)} coefficients", fontsize=9)
 for ax in axes[:, 0]:
-    ax.set_ylabel("first feature")
+    ax.set_ylabel("level (RMS)")
 for ax in axes[-1]:
     ax.set_xlabel("share of the clip")
 plt.show()
 
 # %%
-# As a stage, all features of all clips at once:
+# As a stage, all features of all clips at once; and what it keeps of each:
 
-print(BSplineProjector(n_knots=12).fit_transform(features).shape)
+from skemotion.inspection import SplineDisplay
+
+projector = BSplineProjector(n_knots=12)
+print(projector.fit_transform(features).shape)
+SplineDisplay.from_estimator(
+    projector, features[1][:, :4], names=["RMS", "MFCC 1", "MFCC 2", "MFCC 3"]
+)
+plt.show()

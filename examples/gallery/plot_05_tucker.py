@@ -69,12 +69,10 @@ ax.legend()
 plt.show()
 
 # %%
-# The factors are patterns that clips are made of. Those of rows and columns, as curves over the picture:
+# The factors are the patterns that clips are made of. With few ranks, the smooth ones:
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-for ax, axis, name in zip(axes, (1, 2), ("row of cells", "column of cells"), strict=True):
-    for k, style in zip(range(3), ("-", "--", ":"), strict=True):
-        ax.plot(tucker.factors_[axis][:, k], style, label=f"factor {k + 1}")
-    ax.set(xlabel=name, ylabel="weight")
-axes[0].legend()
+from skemotion.inspection import TuckerDisplay
+
+tucker = PartialTucker((2, 4, 4, 9, 2)).fit(X[train])
+TuckerDisplay.from_estimator(tucker, axis_names=["time", "rows", "columns", "bins", "angles"])
 plt.show()

@@ -20,6 +20,12 @@ WAITING = """\
 <p>Record or upload a few seconds of one person who looks into the camera and speaks.</p>
 </div>"""
 
+BUSY = """\
+<div class="sk-empty sk-busy">
+<p class="sk-empty-title">Looking and listening</p>
+<p>The answer takes a few seconds.</p>
+</div>"""
+
 
 def answer_html(answer: Answer) -> str:
     """Write an answer.

@@ -123,7 +123,7 @@ class AudioAugmenter(ClipTransformer):
         variants : list of ndarray, shape (n_variant_samples,)
             Of the clip's float dtype; further columns of the same clip.
         """
-        return augment(clip, **self.get_params())
+        return augment(clip, **{name: getattr(self, name) for name in self._parameter_constraints})
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the variants, such as ``pitch+4``, ``speed1.5`` or ``shift+0.1``.

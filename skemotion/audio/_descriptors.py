@@ -15,6 +15,7 @@ import librosa
 import numba
 import numpy as np
 import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 _N_CHROMA = 12
@@ -22,6 +23,7 @@ _N_CHROMA = 12
 # its peak and its valley.
 _BAND_EDGES = (0, 200, 400, 800, 1600, 3200, 6400, 12800)
 _SHARE = 0.02
+_EDGES = np.linspace(-0.5, 0.5, 101)  # of the bins of a tuning, in semitones
 DELTA_WIDTH = 9  # frames, librosa's default
 
 
@@ -40,8 +42,9 @@ def mel_spectrum(
 
 def mfcc(mel: NDArray[Any], n_mfcc: int) -> NDArray[Any]:
     """Return the first cepstral coefficients of a mel spectrum; equals `librosa.feature.mfcc`."""
-    coefficients: NDArray[Any] = scipy.fft.dct(librosa.power_to_db(mel), norm="ortho", axis=0)
-    return coefficients[:n_mfcc]
+    # As a product, which computes these coefficients alone.
+    coefficients: NDArray[Any] = _cosines(n_mfcc, len(mel)).astype(mel.dtype) @ _decibels(mel)
+    return coefficients
 
 
 def chroma(power: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[Any]:
@@ -59,23 +62,27 @@ def estimate_tuning(power: NDArray[Any], sample_rate: int, frame_length: int) ->
     """Estimate a clip's deviation from A440, in semitones; equals `librosa.estimate_tuning`."""
     frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=frame_length)
     first, stop = np.searchsorted(frequencies, (150.0, min(4000.0, sample_rate / 2)))
-    pitches = np.empty(power.size, dtype=power.dtype)
+    first, stop = max(first, 1), min(stop, len(power) - 1)
+    # Of two neighbours, one at most is a peak.
+    pitches = np.empty(max(stop - first + 1, 0) // 2 * power.shape[1], dtype=power.dtype)
     heights = np.empty_like(pitches)
     n_peaks = _find_peaks(
-        power, max(first, 1), min(stop, len(power) - 1),
-        float(sample_rate), frame_length, pitches, heights,
+        power, first, stop, float(sample_rate), frame_length, pitches, heights
     )  # fmt: skip
     if not n_peaks:
         return 0.0
     pitches, heights = pitches[:n_peaks], heights[:n_peaks]
     # The quieter half of the peaks is left out. The others lie so many semitones off A440's scale:
     loud = pitches[heights >= np.median(heights)]
-    deviation = np.mod(_N_CHROMA * librosa.hz_to_octs(loud), 1.0)
+    deviation = _N_CHROMA * librosa.hz_to_octs(loud)
+    deviation -= np.floor(deviation)
     deviation[deviation >= 0.5] -= 1.0
-    # `librosa.pitch_tuning` has it from `numpy.histogram`, which sorts all of them first.
-    edges = np.linspace(-0.5, 0.5, 101)
-    counts = np.bincount(np.searchsorted(edges, deviation, side="right") - 1)
-    return float(edges[counts.argmax()])
+    # `librosa.pitch_tuning` has it from `numpy.histogram`, which sorts all of them first. A bin's
+    # number is computed, and corrected where rounding has put it on the wrong side of an edge.
+    bins = np.minimum(((deviation + 0.5) * (len(_EDGES) - 1)).astype(np.intp), len(_EDGES) - 2)
+    bins += deviation >= _EDGES[bins + 1]
+    bins -= deviation < _EDGES[bins]
+    return float(_EDGES[np.bincount(bins).argmax()])
 
 
 def contrast(magnitude: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[Any]:
@@ -87,8 +94,7 @@ def contrast(magnitude: NDArray[Any], sample_rate: int, frame_length: int) -> ND
     peaks = np.empty((len(first), magnitude.shape[1]))
     valleys = np.empty_like(peaks)
     _extremes(magnitude, first, stop, count, peaks, valleys)
-    difference: NDArray[Any] = librosa.power_to_db(peaks) - librosa.power_to_db(valleys)
-    return difference
+    return _decibels(peaks) - _decibels(valleys)
 
 
 def derivative(curves: NDArray[Any], order: int) -> NDArray[Any]:
@@ -117,19 +123,38 @@ def zero_crossing_rate(
     # Down to this, a sample counts as zero, which is positive.
     negative = waveform < -1e-10
     half = frame_length // 2
-    crossings = np.zeros(len(waveform) + 2 * half, dtype=np.int64)
+    crossings = np.zeros(len(waveform) + 2 * half, dtype=bool)
     crossings[half + 1 : half + len(waveform)] = negative[1:] != negative[:-1]
     # Counted once for all frames. A frame's first sample has none before it.
-    total = crossings.cumsum()
+    total = crossings.cumsum(dtype=np.int32)
     starts = np.arange(0, len(total) - frame_length + 1, hop_length)
     rate = (total[starts + frame_length - 1] - total[starts]) / frame_length
     return np.asarray(rate[np.newaxis])
 
 
-def root_mean_square(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+def root_mean_square(frames: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
     """Return the loudness of frames of samples; equals `librosa.feature.rms`."""
-    energy = np.einsum("ij,ij->i", frames, frames)
-    return np.asarray(np.sqrt(energy / frames.shape[1])[np.newaxis])
+    frame_length = frames.shape[1]
+    if frame_length % hop_length:
+        energy = np.einsum("ij,ij->i", frames, frames)
+    else:  # frames share their parts, so that each part is squared once
+        last = frames[-1, hop_length:].reshape(-1, hop_length)
+        parts = [np.einsum("ij,ij->i", part, part) for part in (frames[:, :hop_length], last)]
+        energy = sliding_window_view(np.concatenate(parts), frame_length // hop_length).sum(axis=1)
+    return np.asarray(np.sqrt(energy / frame_length)[np.newaxis])
+
+
+def _decibels(power: NDArray[Any]) -> NDArray[Any]:
+    """Take logarithms, down to 80 dB below the largest; equals `librosa.power_to_db`."""
+    levels: NDArray[Any] = 10 * np.log10(np.maximum(power, 1e-10))
+    return np.maximum(levels, levels.max() - 80)
+
+
+@lru_cache(maxsize=8)
+def _cosines(n_values: int, length: int) -> NDArray[np.float64]:
+    """Return the first rows of the matrix of an orthonormal discrete cosine transform."""
+    rows: NDArray[np.float64] = scipy.fft.dct(np.eye(length), norm="ortho", axis=0)[:n_values]
+    return rows
 
 
 @lru_cache(maxsize=8)

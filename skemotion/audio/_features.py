@@ -27,6 +27,7 @@ from ._pitch import pitch_candidates, track_pitch
 from ._spectrum import cut_frames, magnitude_spectrum
 
 _LOUDEST = 1e12  # whose power over a frame is still within single precision
+_OF_MAGNITUDE = {"contrast", "centroid", "rolloff", "bandwidth"}
 _POSITIVE = [Interval(Integral, 1, None, closed="left")]
 
 
@@ -149,7 +150,10 @@ class AudioFeatures(ClipTransformer):
         trajectory : ndarray of shape (n_frames, n_features)
             Of the waveform's float dtype; n_frames is 1 + n_samples // hop_length.
         """
-        return audio_features(clip, **self.get_params())
+        # `get_params` takes longer than some features.
+        return audio_features(
+            clip, **{name: getattr(self, name) for name in self._parameter_constraints}
+        )
 
     def name_values(self, input_features: Sequence[str] | None) -> list[str]:
         """Name the features of every variant, which are the columns of `input_features`.
@@ -224,7 +228,7 @@ def audio_features(
         )
     frames = cut_frames(waveform, frame_length, hop_length)
     magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
-    power = cache(lambda: magnitude() ** 2)
+    power = cache(lambda: np.square(magnitude(), out=magnitude()))
     mel = cache(lambda: mel_spectrum(power(), n_mels, sample_rate, frame_length))
     bins: dict[str, Any] = {"sr": sample_rate, "n_fft": frame_length}
     centroid = cache(lambda: librosa.feature.spectral_centroid(S=magnitude(), **bins))
@@ -232,7 +236,7 @@ def audio_features(
     compute: dict[str, Callable[[], NDArray[Any]]] = {
         "mfcc": lambda: mfcc(mel(), n_mfcc),
         "zcr": lambda: zero_crossing_rate(waveform, frame_length, hop_length),
-        "rms": lambda: root_mean_square(frames),
+        "rms": lambda: root_mean_square(frames, hop_length),
         "chroma": lambda: chroma(power(), sample_rate, frame_length),
         "contrast": lambda: contrast(magnitude(), sample_rate, frame_length),
         "mel": mel,
@@ -245,7 +249,10 @@ def audio_features(
         "f0": lambda: track_pitch(*candidates(), sample_rate, hop_length),
         "voicing": lambda: candidates()[1],
     }
-    curves = np.vstack([compute[name]() for name in features])
+    # Power replaces magnitude where that is, once nothing else needs it.
+    in_turn = sorted(dict.fromkeys(features), key=lambda name: name not in _OF_MAGNITUDE)
+    computed = {name: compute[name]() for name in in_turn}
+    curves = np.vstack([computed[name] for name in features])
     if deltas:
         orders = range(1, deltas + 1)
         curves = np.vstack([curves, *(derivative(curves, order) for order in orders)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -120,3 +121,55 @@ def _is_there(address: str, archives: dict[str, set[str]]) -> bool:
         except UNREADABLE:
             archives[path] = set()
     return member.removeprefix("zip://") in archives[path]
+
+
+def warn_of_spellings(labels: NDArray[Any], name: str) -> None:
+    """Warn of emotions that differ in nothing but upper and lower case.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_clips,)
+        Emotions.
+    name : str
+        What to call the table.
+    """
+    spellings: dict[str, list[str]] = {}
+    for label in np.unique(labels).tolist():
+        spellings.setdefault(str(label).casefold().strip(), []).append(str(label))
+    for several in spellings.values():
+        if len(several) > 1:
+            warnings.warn(
+                f"{name}: {' and '.join(map(repr, several))} count as different emotions. Write "
+                "them alike if they are the same.",
+                stacklevel=3,
+            )
+
+
+def warn_of_repeats(
+    clips: dict[str, list[str | None]], labels: NDArray[Any] | None, name: str
+) -> None:
+    """Warn of rows that list the same clip.
+
+    Parameters
+    ----------
+    clips : dict of str to list of str or None
+        Addresses by modality.
+    labels : ndarray of shape (n_clips,) or None
+        Emotions.
+    name : str
+        What to call the table.
+    """
+    rows: dict[tuple[str | None, ...], list[int]] = {}
+    for row, cells in enumerate(zip(*clips.values(), strict=True)):
+        rows.setdefault(cells, []).append(row)
+    repeated = [several for several in rows.values() if len(several) > 1]
+    if not repeated:
+        return
+    conflicting = [] if labels is None else [r for r in repeated if len(set(labels[r])) > 1]
+    first = (conflicting or repeated)[0]
+    how = f", of {len(conflicting)} with different emotions" if conflicting else ""
+    warnings.warn(
+        f"{name}: {len(repeated)} clips are listed more than once{how}, for example in rows "
+        f"{first[0]} and {first[1]}. They count several times; leave out all but one row of each.",
+        stacklevel=3,
+    )

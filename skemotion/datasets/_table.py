@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +14,7 @@ from sklearn.utils import Bunch
 
 from ..io import limits_in_force, local_path, split_fragment
 from ._files import SOUND
-from ._own import check_files, make_own_bunch, rows_named
+from ._own import check_files, make_own_bunch, rows_named, warn_of_repeats, warn_of_spellings
 from ._table_files import read_table
 from ._table_times import cut_clips, read_times
 
@@ -111,7 +110,7 @@ def load_table(
     Warns
     -----
     UserWarning
-        If emotions differ in nothing but upper and lower case.
+        If emotions differ in nothing but upper and lower case, or rows list the same clip.
 
     See Also
     --------
@@ -157,7 +156,9 @@ def load_table(
     if must_exist:
         check_files(clips, name)
     labels = _labels(table, found.get("target"), name, "target=None where clips have no emotions")
-    _warn_of_spellings(labels, name)
+    if labels is not None:
+        warn_of_spellings(labels, name)
+    warn_of_repeats(clips, labels, name)
     parts = _labels(table, found.get("groups"), name, "a name for each")
     who = "speaker" if "speaker" in table else found.get("groups")
     used = {*(found.get(key) for key in (*_MODALITIES, "file")), "speaker"} - {None}
@@ -281,21 +282,6 @@ def _labels(table: pd.DataFrame, column: str | None, name: str, remedy: str) -> 
             f"the rows out, or pass {remedy}."
         )
     return np.array(_plain(table[column]))
-
-
-def _warn_of_spellings(labels: NDArray[Any] | None, name: str) -> None:
-    if labels is None or labels.dtype.kind != "U":
-        return
-    spellings: dict[str, list[str]] = {}
-    for label in np.unique(labels).tolist():
-        spellings.setdefault(label.casefold().strip(), []).append(label)
-    for several in spellings.values():
-        if len(several) > 1:
-            warnings.warn(
-                f"{name}: {' and '.join(map(repr, several))} count as different emotions. Write "
-                "them alike if they are the same.",
-                stacklevel=3,
-            )
 
 
 def _plain(labels: pd.Series) -> list[Any]:

@@ -36,6 +36,9 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         Stop once the relative reconstruction error changes by less than this.
     max_iter : int, default=100
         Maximum number of sweeps over the axes.
+    n_jobs : int, default=None
+        Number of threads, each of which takes a block of clips at a time. The numbers do not depend
+        on it. None means 1, or what `joblib.parallel_config` says; -1 means all cores.
 
     Attributes
     ----------
@@ -62,8 +65,9 @@ class PartialTucker(TransformerMixin, BaseEstimator):
     -----
     Higher-order orthogonal iteration [1]_, started from the higher-order SVD [2]_. Each factor is
     found from the Gram matrix of its unfolding, summed in float64 over blocks of clips; the tensor
-    is never unfolded as a whole. Within a sweep, projections that several axes need are shared
-    by halving the set of axes again and again [3]_.
+    is never unfolded as a whole. The first Gram matrices, from which the iteration starts, are
+    computed in the clips' own precision within a block. Within a sweep, projections that several
+    axes need are shared by halving the set of axes again and again [3]_.
 
     References
     ----------
@@ -97,6 +101,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         ],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -104,10 +109,12 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         ranks: Rank | Sequence[Rank] = 0.95,
         tol: float = 1e-4,
         max_iter: int = 100,
+        n_jobs: int | None = None,
     ) -> None:
         self.ranks = ranks
         self.tol = tol
         self.max_iter = max_iter
+        self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -129,7 +136,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         ranks = _check_ranks(self.ranks, X.shape[1:])
         with one_blas_thread():
             self.factors_, self.reconstruction_error_, self.n_iter_ = partial_tucker(
-                X, ranks, self.tol, self.max_iter
+                X, ranks, self.tol, self.max_iter, self.n_jobs
             )
         self.ranks_ = tuple(
             length if factor is None else factor.shape[1]
@@ -154,7 +161,7 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_clips(self, X, reset=False, allow_missing=True)
         with one_blas_thread():
-            cores = project(X, self.factors_, range(len(self.factors_)))
+            cores = project(X, self.factors_, range(len(self.factors_)), self.n_jobs)
         cores = cores.reshape(len(X), -1).astype(X.dtype, copy=False)
         cores[missing_clips(X)] = np.nan
         return cores

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
+import joblib
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from ..base import missing_clips
@@ -26,7 +27,11 @@ _BLOCK_BYTES = 2**24
 
 
 def partial_tucker(
-    clips: NDArray[Any], ranks: Sequence[Rank], tol: float = 1e-4, max_iter: int = 100
+    clips: NDArray[Any],
+    ranks: Sequence[Rank],
+    tol: float = 1e-4,
+    max_iter: int = 100,
+    n_jobs: int | None = None,
 ) -> tuple[list[Factor], float, int]:
     """Decompose stacked clips along every axis but the first; see `PartialTucker`.
 
@@ -40,6 +45,8 @@ def partial_tucker(
         Change of the relative reconstruction error at which to stop.
     max_iter : int, default=100
         Maximum number of sweeps over the axes.
+    n_jobs : int, default=None
+        Number of threads, each of which takes a block of clips at a time.
 
     Returns
     -------
@@ -53,8 +60,8 @@ def partial_tucker(
     # The first axis' factor is replaced before it is used: its spectrum is needed only to find the
     # rank for a share of its energy.
     known = [axis for axis in reduced if axis > reduced[0] or isinstance(ranks[axis], SHARE)]
-    grams = dict(zip(known, _grams(clips, known), strict=True))
-    energy = float(np.trace(grams[known[-1]])) if known else _energy(clips)
+    grams = dict(zip(known, _grams(clips, known, n_jobs, clips.dtype), strict=True))
+    energy = _energy(clips, n_jobs)
     if not reduced or not energy:
         eyes = [None if r is None else np.eye(n, _rank(r, np.ones(1))) for n, r in
                 zip(clips.shape[1:], ranks, strict=True)]  # fmt: skip
@@ -76,13 +83,14 @@ def partial_tucker(
         """Replace the factors of axes, given clips projected on all other factors."""
         nonlocal kept
         if len(axes) == 1:
-            values, vectors = _spectrum(*_grams(partial, axes))
+            # Small by now. In double precision, since the error is what they leave over.
+            values, vectors = _spectrum(*_grams(partial, axes, n_jobs, np.float64))
             factors[axes[0]] = vectors[:, : sizes[axes[0]]]
             kept = float(values[: sizes[axes[0]]].sum())
             return
         first, second = axes[: len(axes) // 2], axes[len(axes) // 2 :]
-        update(project(partial, factors, second), first)
-        update(project(partial, factors, first), second)
+        update(project(partial, factors, second, n_jobs), first)
+        update(project(partial, factors, first, n_jobs), second)
 
     errors: list[float] = []
     for _ in range(max_iter):
@@ -111,31 +119,77 @@ def _rank(rank: Rank, values: NDArray[np.float64]) -> int:
     return min(int(np.searchsorted(shares, rank - 1e-12)) + 1, len(values))
 
 
-def _blocks(clips: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _each_block(
+    function: Callable[[NDArray[Any]], Any], clips: NDArray[Any], n_jobs: int | None
+) -> Iterator[Any]:
+    """Call a function for each block of clips, and give the results in the order of the blocks."""
     step = max(1, _BLOCK_BYTES // max(8 * math.prod(clips.shape[1:]), 1))
-    for start in range(0, len(clips), step):
+    starts = range(0, len(clips), step)
+
+    def call(start: int) -> Any:
         block = np.asarray(clips[start : start + step])
         missing = missing_clips(block)
         if missing.any():
             # A clip of zeros adds nothing to any sum.
             block = block.copy()
             block[missing] = 0
-        yield block
+        return function(block)
+
+    if len(starts) == 1 or joblib.effective_n_jobs(n_jobs) == 1:
+        return map(call, starts)
+    parallel = joblib.Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator")
+    results: Iterator[Any] = parallel(joblib.delayed(call)(start) for start in starts)
+    return results
 
 
-def _energy(clips: NDArray[Any]) -> float:
-    return sum(float(np.vdot(b, b)) for b in (b.astype(np.float64) for b in _blocks(clips)))
+def _energy(clips: NDArray[Any], n_jobs: int | None) -> float:
+    def energy(block: NDArray[Any]) -> float:
+        # Row by row in the clips' own precision, so that it is as exact as their values.
+        flat = block.reshape(-1)
+        rows, rest = np.split(flat, [len(flat) // _ROW * _ROW])
+        rows = rows.reshape(-1, _ROW)
+        total = np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64)
+        return float(total) + float(np.square(rest, dtype=np.float64).sum())
+
+    return sum(_each_block(energy, clips, n_jobs))
 
 
-def _grams(clips: NDArray[Any], axes: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the Gram matrix of the unfolding along each of some axes, in one pass."""
+def _grams(
+    clips: NDArray[Any], axes: Sequence[int], n_jobs: int | None, dtype: DTypeLike
+) -> list[NDArray[np.float64]]:
+    """Return the Gram matrix of the unfolding along each of some axes, in one pass.
+
+    Those of blocks are computed in the given precision, and summed in float64.
+    """
+
+    def grams_of(block: NDArray[Any]) -> list[NDArray[Any]]:
+        block = block.astype(dtype, copy=False)
+        return [_gram(block, axis + 1) for axis in axes]
+
     grams = [np.zeros((clips.shape[axis + 1],) * 2) for axis in axes]
-    for block in _blocks(clips) if axes else ():
-        exact = block.astype(np.float64, copy=False)
-        for axis, gram in zip(axes, grams, strict=True):
-            unfolded = np.moveaxis(exact, axis + 1, 0).reshape(len(gram), -1)
-            gram += unfolded @ unfolded.T
+    for parts in _each_block(grams_of, clips, n_jobs) if axes else ():
+        for gram, part in zip(grams, parts, strict=True):
+            gram += part
     return grams
+
+
+def _gram(block: NDArray[Any], axis: int) -> NDArray[Any]:
+    length = block.shape[axis]
+    after = math.prod(block.shape[axis + 1 :])
+    if after == 1:
+        unfolded = block.reshape(-1, length).T
+    elif after < _LONG:
+        unfolded = np.moveaxis(block, axis, 0).reshape(length, -1)
+    else:  # without a copy in another order
+        parts = block.reshape(-1, length, after)
+        products: NDArray[Any] = np.matmul(parts, parts.transpose(0, 2, 1))
+        return products.sum(axis=0, dtype=np.float64)
+    product: NDArray[Any] = unfolded @ unfolded.T
+    return product
+
+
+_ROW = 1024
+_LONG = 512  # values, so many that their products take longer than the overhead of a call
 
 
 def _spectrum(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -144,7 +198,9 @@ def _spectrum(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
-def project(clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int]) -> NDArray[Any]:
+def project(
+    clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int], n_jobs: int | None = None
+) -> NDArray[Any]:
     """Multiply clips by the factors of some axes, the strongest reduction first."""
     # In the clips' own precision; what is summed over clips is summed in float64.
     order = sorted(
@@ -155,12 +211,11 @@ def project(clips: NDArray[Any], factors: Sequence[Factor], axes: Sequence[int])
         ),
         key=lambda pair: pair[1].shape[1] / pair[1].shape[0],
     )
-    return np.concatenate(
-        [
-            reduce(lambda part, step: multiply(part, step[1], step[0]), order, block)
-            for block in _blocks(clips)
-        ]
-    )
+
+    def projected(block: NDArray[Any]) -> NDArray[Any]:
+        return reduce(lambda part, step: multiply(part, step[1], step[0]), order, block)
+
+    return np.concatenate(list(_each_block(projected, clips, n_jobs)))
 
 
 def multiply(clips: NDArray[Any], matrix: NDArray[Any], axis: int) -> NDArray[Any]:

@@ -96,13 +96,16 @@ def _of_face(
     if is_file:
         return [ExplainedFrame(time, None, landmarks[place, :, :2])]
     pictures = _pictures(description.clip)
-    picture = pictures[round(time * (len(pictures) - 1))]
-    try:
-        # In a picture between those in which landmarks were looked for, the face is elsewhere.
-        [found] = FaceLandmarks(model_path=stage.model_path).transform([picture[np.newaxis]])
-    except MediaError:
-        return [ExplainedFrame(time, picture, None)]
-    return [ExplainedFrame(time, picture, found[0])]
+    wanted = time * (len(pictures) - 1)
+    finder = FaceLandmarks(model_path=stage.model_path)
+    # The track begins with the face, which need not be in the first picture or in every one.
+    for number in np.argsort(abs(np.arange(len(pictures)) - wanted), kind="stable").tolist():
+        try:
+            [found] = finder.transform([pictures[[number]]])
+        except MediaError:
+            continue
+        return [ExplainedFrame(number / max(len(pictures) - 1, 1), pictures[number], found[0])]
+    return []
 
 
 def _pictures(clip: Any) -> NDArray[np.uint8]:

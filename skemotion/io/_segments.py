@@ -295,6 +295,8 @@ def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) ->
         exact = (1 / (stream.time_base * frame.sample_rate)).denominator == 1
         return int(place) if exact else None
     size, tick = second.samples, stream.time_base * frame.sample_rate + 1
+    if tick == size + 1:
+        tick = Fraction(0)  # AVI counts frames, and rounds nothing
     number = first.samples + round((place - first.samples) / size) * size
     sure = frame.samples == size and 4 * tick < size and abs(place - number) <= tick
     return number if sure else None

@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator
 
 from ..pipeline import ClipPipeline
 
+_PACKAGE = __name__.partition(".")[0]
+
 
 @contextmanager
 def without_caches(model: BaseEstimator) -> Iterator[None]:
@@ -43,19 +45,39 @@ def _has_cache(estimator: Any) -> bool:
     return isinstance(folder, str | os.PathLike | joblib.Memory)
 
 
-def check_generators(model: BaseEstimator) -> None:
-    """Check that the generators of random numbers in a model are in a state that exists.
+def check_parts(model: BaseEstimator) -> None:
+    """Check what the parts of a model are trusted with.
 
     Raises
     ------
     ValueError
-        If one would read its next number from outside of its state.
+        If a part replaces a method of its class or the constraints of its parameters, on which
+        compiled code relies; or if a generator of random numbers is in a state that does not exist,
+        and would read its next number from elsewhere.
     """
     for part in _parts(model):
+        if hasattr(part, "__dict__") and not isinstance(part, type | dict):
+            replaced = {name for name in vars(part) if _is_of_class(type(part), name)}
+            if isinstance(part, BaseEstimator):
+                replaced -= set(part._get_param_names())
+            if replaced:
+                raise ValueError(
+                    f"a {type(part).__name__} with its own {', '.join(sorted(replaced))}"
+                )
         if isinstance(part, np.random.RandomState):
             state = part.get_state(legacy=False)["state"]
             if not 0 <= state.get("pos", 0) <= len(state.get("key", ())):
                 raise ValueError("a generator of random numbers in a state that does not exist")
+
+
+def _is_of_class(known: type, name: str) -> bool:
+    """Return whether an attribute is the class's to set, and not its instances'."""
+    for base in known.__mro__:
+        if name in vars(base):
+            value = vars(base)[name]
+            own = base.__module__.partition(".")[0] == _PACKAGE
+            return own or name == "_parameter_constraints" or hasattr(value, "__get__")
+    return False
 
 
 def estimators(model: BaseEstimator) -> Iterator[Any]:

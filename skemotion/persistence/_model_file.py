@@ -16,7 +16,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from ._about import describe, other_versions
-from ._composition import check_generators, suit_here, without_caches
+from ._composition import check_parts, suit_here, without_caches
 from ._contents import check_contents, unproven_names
 from ._model_archive import (
     ABOUT,
@@ -175,7 +175,7 @@ def load_model(
             # One warning for the whole model follows, in place of one per estimator.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             model = skops.io.load(file, trusted=[*known, *trusted])
-            check_generators(model)
+            check_parts(model)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)
     with damage_named(path, other):

@@ -97,7 +97,6 @@ _ESTIMATORS = {
         "FixedThresholdClassifier",
         "GridSearchCV",
         "RandomizedSearchCV",
-        "TunedThresholdClassifierCV",
     ],
     "naive_bayes": ["BernoulliNB", "GaussianNB", "MultinomialNB"],
     "neural_network": ["MLPClassifier"],

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils._param_validation import StrOptions
@@ -39,7 +40,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
     Parameters
     ----------
     steps : list of (str, transformer)
-        Stages that need no fit, in order; ``"passthrough"`` or None skips a step.
+        Stages that need no fit, or `FrozenEstimator` s, in order; ``"passthrough"`` or None skips a
+        step.
     memory : path-like, default=None
         Folder in which each step's result for each clip is kept, for other folds, settings,
         workers and later runs; see `ClipCache`. Large results are then memory maps.
@@ -273,7 +275,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         else:
             raise ValueError(f"None of the clips can be used. The last: {results[-1].error}")
         for result, (_, step) in zip(results, steps[1:], strict=False):
-            step.fit(result)
+            if not isinstance(step, FrozenEstimator):
+                step.fit(result)
         if self.on_error == "nan":
             self._example = emptied(results[-1])
         return row
@@ -297,13 +300,16 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
                     f"Step {name!r} of ClipPipeline has no transform: {step!r}. Put a classifier "
                     "after the ClipPipeline, in a Pipeline."
                 )
-            if get_tags(step).requires_fit:
+            if isinstance(step, FrozenEstimator):
+                check_is_fitted(step.estimator)
+            elif get_tags(step).requires_fit:
                 raise ValueError(
                     f"Step {name!r} of ClipPipeline ({type(step).__name__}) may learn from the "
                     "data, but each clip is processed on its own. If it learns, put it after: "
-                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)). If it does "
-                    "not, derive it from skemotion.base.ClipTransformer, or set "
-                    "tags.requires_fit = False in its __sklearn_tags__."
+                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)); or put it in "
+                    "fitted, as sklearn.frozen.FrozenEstimator(...). If it does not, derive it "
+                    "from skemotion.base.ClipTransformer, or set tags.requires_fit = False in its "
+                    "__sklearn_tags__."
                 )
         _check_rates(steps)
         return steps

@@ -6,6 +6,7 @@ import math
 import mmap
 import os
 import tempfile
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -135,7 +136,7 @@ def _nothing(shape: tuple[int, ...], dtype: np.dtype[Any], failure: Failure) -> 
 def _allocate(
     shape: tuple[int, ...], dtype: np.dtype[Any], folder: str | os.PathLike[str] | None
 ) -> NDArray[Any]:
-    """Return an array in memory or, if it is large and there is a folder, in a nameless file.
+    """Return an array in memory or, if it is large and its folder has room, in a nameless file.
 
     The file is removed with the array. The system can drop its pages, so a process's own memory
     does not grow with the number of clips.
@@ -143,11 +144,24 @@ def _allocate(
     n_bytes = math.prod(shape) * dtype.itemsize
     if folder is None or n_bytes < MAPPED_BYTES:
         return np.empty(shape, dtype=dtype)
+    try:
+        pages = _map(n_bytes, folder)
+    except OSError as error:  # the disk is full, or the folder cannot be written to
+        warnings.warn(
+            f"{os.fspath(folder)}: the results of all clips ({n_bytes / 1e6:.0f} MB) cannot be put "
+            f"there ({error}); they are held in memory. Make room, or give another folder.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return np.empty(shape, dtype=dtype)
+    return np.frombuffer(pages, dtype=dtype).reshape(shape)
+
+
+def _map(n_bytes: int, folder: str | os.PathLike[str]) -> mmap.mmap:
     with tempfile.TemporaryFile(dir=folder) as file:
         # Reserved now: if the disk filled up later, writing to the pages would end the process.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, n_bytes)
         else:
             file.truncate(n_bytes)
-        pages = mmap.mmap(file.fileno(), n_bytes)
-    return np.frombuffer(pages, dtype=dtype).reshape(shape)
+        return mmap.mmap(file.fileno(), n_bytes)

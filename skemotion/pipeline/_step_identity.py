@@ -14,6 +14,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 # What decodes and computes: another version may give other numbers.
 _PACKAGES = (
@@ -29,7 +30,7 @@ def step_identity(step: Any) -> str:
     Parameters
     ----------
     step : transformer
-        A stage that needs no fit.
+        A stage that needs no fit, or a frozen one.
 
     Returns
     -------
@@ -40,6 +41,11 @@ def step_identity(step: Any) -> str:
     ValueError
         If the code of the step, or of a function among its parameters, cannot be read.
     """
+    if isinstance(step, FrozenEstimator):  # what it has learnt counts as well
+        frozen = step.estimator
+        parameters = frozen.get_params(deep=False)
+        learnt = {name: value for name, value in vars(frozen).items() if name not in parameters}
+        return str(joblib.hash((step_identity(frozen), learnt)))
     parameters = {name: _described(value) for name, value in step.get_params(deep=False).items()}
     # A stage may depend on files besides, such as a network's.
     more = step.cache_identity() if hasattr(step, "cache_identity") else None

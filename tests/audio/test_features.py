@@ -1,4 +1,6 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import librosa
 import numpy as np
@@ -127,6 +129,20 @@ def test_tuning_equals_librosas(cents):
     tuning = estimate_tuning(power, 22050, 2048)
     assert tuning == librosa.estimate_tuning(S=power, sr=22050)
     assert abs(tuning - cents / 100) < 0.06
+
+
+def test_clips_share_no_memory_within_a_thread_or_between_threads():
+    """Spectra live in memory that is used again for the next clip."""
+    rng = np.random.default_rng(0)
+    waveforms = [rng.normal(size=n).astype(np.float32) for n in (9000, 30_000, 400, 20_000) * 6]
+    features = ("mfcc", "contrast", "chroma", "mel", "centroid", "f0")
+    alone = [audio_features(y.copy(), features) for y in waveforms]
+    variants = [augment(y)[1:] for y in waveforms[:8]]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda y: audio_features(y, features), waveforms))
+        more = list(threads.map(lambda y: augment(y)[1:], waveforms[:8]))
+    for a, b in zip([*alone, *chain(*variants)], [*together, *chain(*more)], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_pitch_is_found_and_silence_has_none():

@@ -88,11 +88,12 @@ def test_a_phone_shows_all_of_it(visit, clips):
 
 
 def test_words_where_the_camera_is_refused(launch, visit):
-    # Without the flag that says yes to everything.
-    one = visit(by=launch(["--no-sandbox"]), permissions=[])
+    # With devices, and without the flag that says yes to everything.
+    arguments = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+    one = visit(by=launch(arguments), permissions=[])
     one.turn_on_camera()
     words = one.tab.wait_for_selector("#sk-help.sk-refused")
-    assert re.match(r"(The browser may not use|No camera)", words.inner_text())
+    assert words.inner_text().startswith("The browser may not use camera and microphone.")
     assert "upload a clip instead" in words.inner_text()
     assert faults(one.tab) == {}
 
@@ -159,9 +160,9 @@ def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
     one.tab.wait_for_selector("text=You have been forgotten")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_no_serious_fault(visit, clips, tmp_path, width):
-    one = visit(width=width)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_no_serious_fault(visit, clips, tmp_path, width, scheme):
+    one = visit(width=width, color_scheme=scheme)
     assert faults(one.tab) == {}
     one.upload(write_clip(tmp_path / "a.mp4", clips["sad"][:5]))
     assert one.label() is not None
@@ -173,6 +174,20 @@ def test_axe_finds_no_serious_fault(visit, clips, tmp_path, width):
     one.turn_on_camera()
     one.tab.wait_for_selector("#sk-recording button.capture-button")
     assert faults(one.tab) == {}
+
+
+@pytest.mark.parametrize("path", ["https://example.org/a.mp4", "/etc/hostname"])
+def test_only_what_was_uploaded_is_opened(page, visit, path):
+    # At the end it is checked that nobody was called.
+    api, session = visit().context.request, {"session_hash": "by-hand"}
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    before = page.n_answers
+    asked = {"data": [file, None], "fn_index": 0, **session}
+    api.post(page.address + "gradio_api/queue/join", data=asked)
+    answer = api.get(page.address + "gradio_api/queue/data", params=session, timeout=30_000).text()
+    assert "process_completed" in answer
+    assert '"success": false' in answer or '"success":false' in answer
+    assert page.n_answers == before
 
 
 def test_nothing_stays(page, visit):

@@ -212,8 +212,17 @@ def test_tables_of_spreadsheets(folder):
     minutes = load_table(csv(folder, "file,start,end,emotion\nc.wav,1:02.5,01:03,sad\n"))
     assert minutes.data["audio"].tolist() == [f"{c}#t=62.5,63"]
     with pytest.warns(UserWarning, match="'Sad' and 'sad' count as different emotions"):
-        load_table(csv(folder, "file,emotion\nc.wav,Sad\nc.wav,sad\n"))
+        load_table(csv(folder, "file,emotion\nc.wav,Sad\nclips/a.mp4,sad\n"))
     refused(csv(folder, "file,emotion\nc.wav,NA\n"), "none in row 0, or a word such as NA")
+
+
+def test_clips_that_are_listed_twice(folder):
+    rows = "file,start,end,emotion\nc.wav,0,1,sad\nc.wav,1,2,sad\n"
+    load_table(csv(folder, rows))  # a warning would be an error
+    with pytest.warns(UserWarning, match="1 clips are listed more than once, .* rows 0 and 2"):
+        load_table(csv(folder, rows + "c.wav,,1,sad\n"))
+    with pytest.warns(UserWarning, match="2 clips .*, of 1 with different emotions, .* 1 and 3"):
+        load_table(csv(folder, rows + "c.wav,0,1,sad\nc.wav,1,2,calm\n"))
 
 
 def test_paths_of_other_systems(folder, monkeypatch):

@@ -266,3 +266,28 @@ def test_names_follow_the_order_of_the_flattened_core():
     assert names[0] == "tucker_0_0"
     column = names.index("tucker_1_2")
     np.testing.assert_array_equal(tucker.transform(clips)[:, column], cores[:, 1, 2])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_change_no_number(monkeypatch, dtype):
+    clips = stack((23, 8, 9, 4), (5, 5, 3), 0.5).astype(dtype)
+    clips[7] = np.nan
+    monkeypatch.setattr("skemotion.decomposition._tucker_numerics._BLOCK_BYTES", 5000)
+    one, three = (PartialTucker((3, 0.9, 2), n_jobs=n).fit(clips) for n in (None, 3))
+    assert one.reconstruction_error_ == three.reconstruction_error_
+    for a, b in zip(one.factors_, three.factors_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(one.transform(clips), three.transform(clips))
+
+
+def test_single_precision_finds_what_double_precision_does():
+    """Grams of blocks are in the clips' precision: long axes, short ones, and the last."""
+    clips = stack((30, 6, 10, 8, 70), (4, 4, 4, 4), 0.2) + 1
+    ranks = (3, 4, 3, 4)
+    exact, single = (PartialTucker(ranks).fit(x) for x in (clips, clips.astype(np.float32)))
+    assert single.reconstruction_error_ == pytest.approx(exact.reconstruction_error_, abs=1e-7)
+    for a, b in zip(exact.factors_, single.factors_, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+    # What is without noise is left without: an error far below what single precision resolves.
+    clean = stack((30, 6, 10, 70), (2, 2, 2)).astype(np.float32)
+    assert PartialTucker((2, 2, 2)).fit(clean).reconstruction_error_ < 1e-3

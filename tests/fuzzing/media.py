@@ -13,7 +13,8 @@ import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
 from skemotion.datasets import make_ravdess
-from skemotion.video import VideoLoader
+from skemotion.pipeline import ClipPipeline
+from skemotion.video import HOG3D, VideoLoader
 
 from . import containers
 from .damage import RAW, Mutant, choice, damaged
@@ -34,7 +35,9 @@ CONTAINERS = {
 }
 DAMAGES = (*RAW, *containers.DAMAGES, "segment")
 # Scaled down like the clips, so that whatever is within them ends in seconds.
-LIMITS = {"max_pixels": 2**22, "max_frames": 3000, "max_seconds": 120, "max_bytes": 2**28}
+_CONTAINED_SECONDS = 10
+LIMITS = {"max_pixels": 2**22, "max_frames": 3000, "max_seconds": 120, "max_bytes": 2**28,
+          "max_decoded_pixels": 2**33}  # fmt: skip
 
 
 def make_seeds(folder: Path) -> dict[str, bytes]:
@@ -88,7 +91,8 @@ def mutants(folder: Path, rng: np.random.Generator) -> Iterator[Mutant]:
     while True:
         for ending in CONTAINERS:
             content, times = seeds[ending], None
-            damage = choice(rng, [*RAW, *containers.possible(ending), "segment"])
+            kept = containers.possible(ending)
+            damage = choice(rng, [*RAW, *kept, *kept, "segment"])
             if damage == "segment":
                 times = fragment(rng)
                 if rng.random() < 0.5:
@@ -115,6 +119,27 @@ def prepare() -> None:
     """Compile and import what loading needs."""
     VideoLoader(n_frames=2, size=(2, 2)).transform([np.zeros((2, 4, 4), np.uint8)])
     AudioLoader().transform([(22050, np.zeros(100, np.float32))])
+
+
+def attempt_contained(path: Path, times: str | None) -> str:
+    """Send a mutant that ended the process, or did not end itself, through a `ClipPipeline`.
+
+    There it must end alone, and be named: the clip next to it is loaded.
+    """
+    video = [("load", VideoLoader(n_frames=8, size=(48, 64))), ("hog3d", HOG3D((4, 12, 16)))]
+    frames = np.zeros((9, 48, 64), np.uint8)
+    for steps, whole in (
+        ([("load", AudioLoader())], (22050, np.ones(100))),
+        (video, frames),
+    ):
+        pipeline = ClipPipeline(steps, on_error="nan")
+        with skemotion.limits(**LIMITS, max_decode_seconds=_CONTAINED_SECONDS):
+            got = pipeline.fit_transform([f"{path}{times or ''}", whole])
+        if np.isnan(got[1]).any():
+            return "bare: the clip next to it was lost, too"
+        if any(str(path) not in str(error) for error in pipeline.errors_):
+            return f"nameless: {pipeline.errors_}"
+    return "contained"
 
 
 def attempt(path: Path, times: str | None) -> str:

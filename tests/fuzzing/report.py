@@ -14,6 +14,7 @@ GOOD = {
     "taken": "other values taken",
     "does not predict": "loaded, does not predict",
     "refused": "refused by name",
+    "contained": "ended with its worker",
 }
 BAD = {
     "crash": "crash",

@@ -20,7 +20,7 @@ KINDS = {
     "archive": "fuzzing.archives",
 }
 MOST_SECONDS = 20.0  # of computing
-MOST_WAITING = 180.0  # seconds by the clock, of a process that does not compute
+MOST_WAITING = 600.0  # seconds by the clock, of a process that does not compute
 MOST_BYTES = 2 * 2**30  # beyond what the process holds before its first mutant
 # What neither a clip nor a model, cache or archive may make a process do.
 _FORBIDDEN = {
@@ -58,11 +58,12 @@ def work(pipe: Connection, kinds: list[str], folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (held + MOST_BYTES, held + MOST_BYTES))
     pipe.send("ready")
     while (task := pipe.recv()) is not None:
-        kind, path, extra = task
+        kind, path, extra, contained = task
         _did.clear()
-        _watched = True
+        _watched = not contained  # which starts processes of its own
         try:
-            outcome = trials[kind].attempt(Path(path), extra)
+            attempt = trials[kind].attempt_contained if contained else trials[kind].attempt
+            outcome = attempt(Path(path), extra)
         except BaseException as error:
             outcome = f"bare: {type(error).__name__}: {error}"
         _watched = False
@@ -88,7 +89,7 @@ class Worker:
         self.pipe.send(None)
         self.process.join()
 
-    def start(self, task: tuple[str, str, Any]) -> None:
+    def start(self, task: tuple[str, str, Any, bool]) -> None:
         if not self.ready:
             self.pipe.recv()
             self.ready = True

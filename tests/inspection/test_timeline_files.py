@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skemotion.datasets import load_annotations
 from skemotion.inspection import (
     TIMELINE_FORMATS,
     TimelineDisplay,
@@ -132,6 +133,18 @@ def test_textgrid_is_read_by_others(timeline, tmp_path):
     grid = praatio.openTextgrid(str(path), includeEmptyIntervals=False)
     entries = grid.getTier("emotion").entries
     assert [(e.start, e.end, e.label) for e in entries] == [span[:3] for span in SPANS]
+
+
+def test_textgrid_becomes_a_tier_of_elan(timeline, tmp_path):
+    praat = pytest.importorskip("pympi.Praat")
+    path = write_timeline(timeline, tmp_path / "a.TextGrid")
+    document = praat.TextGrid(str(path), codec="utf-8").to_eaf()
+    document.to_file(str(tmp_path / "a.eaf"))
+    expected = [span[:3] for span in SPANS]
+    for name in ("a.TextGrid", "a.eaf"):
+        segments = load_annotations(tmp_path / name, tier="emotion")
+        rows = segments[["start", "end", "label"]].itertuples(index=False)
+        assert [tuple(row) for row in rows] == expected
 
 
 def test_picture(timeline, tmp_path):

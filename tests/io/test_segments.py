@@ -173,8 +173,13 @@ class Counted:
             yield packet
 
 
-@pytest.mark.parametrize(("kind", "n_expected"), [("video", 60), ("audio", 40)])
-def test_only_what_is_near_is_decoded(clip, kind, n_expected):
+@pytest.mark.parametrize(
+    ("kind", "n_expected", "name"),
+    [("video", 60, "a.mp4"), ("audio", 40, "a.mp4"), ("audio", 60, "b.avi")],
+)
+def test_only_what_is_near_is_decoded(clip, tmp_path, kind, n_expected, name):
+    if name != clip.name:
+        clip = write(tmp_path / name, *CLIPS[name])
     source = f"{clip}#t=7.3,7.4"
     with open_stream(clip, kind) as (container, stream):
         counted = Counted(container)

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from sklearn.svm import SVC, LinearSVC
 from skemotion import load_model, save_model
 from skemotion.decomposition import MiniRocket, MultiRocket
 from skemotion.persistence import _contents
+from skemotion.persistence._names import _ESTIMATORS
+from skemotion.pipeline import ClipPipeline
+from skemotion.video import HOG3D
 
 X, Y = np.array([[0.0], [1.0], [2.0], [3.0]] * 5), np.array(["calm", "calm", "sad", "sad"] * 5)
 
@@ -201,6 +205,26 @@ def test_generators_whose_state_does_not_exist(path):
     refused(path, "a damaged or altered one")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("_parameter_constraints", {}),
+        ("_validate_params", list),
+        ("check_parameters", list),
+        ("takes", "arrays"),
+        ("transform", np.negative),
+    ],
+)
+def test_classes_are_not_replaced_by_what_a_file_says(path, name, value):
+    """Compiled code relies on checked parameters."""
+    model = HOG3D(cell_size=(0, -1, 10**9))
+    save_model(ClipPipeline([("hog3d", HOG3D())]), path)
+    assert load_model(path).steps[0][1].cell_size == (5, 5, 6)
+    setattr(model, name, value)
+    save_model(ClipPipeline([("hog3d", model)]), path)
+    refused(path, "a damaged or altered one")
+
+
 @pytest.mark.parametrize("rocket", [MiniRocket, MultiRocket])
 @pytest.mark.parametrize(
     "change",
@@ -228,3 +252,50 @@ def test_kernels_of_another_type_are_refused():
         model.kernels_ = [kernels._replace(channels=channels)]
         with pytest.raises(ValueError, match="Expected kernels"):
             model.transform(curves)
+
+
+WRAPPERS = {
+    "CalibratedClassifierCV": {"estimator": LogisticRegression()},
+    "ColumnTransformer": {"transformers": [("a", StandardScaler(), [0])]},
+    "BaggingClassifier": {"estimator": LogisticRegression(), "n_estimators": 2},
+    "ExtraTreesClassifier": {"n_estimators": 2},
+    "RandomForestClassifier": {"n_estimators": 2},
+    "StackingClassifier": {"estimators": [("a", LogisticRegression())]},
+    "VotingClassifier": {"estimators": [("a", LogisticRegression())]},
+    "RFE": {"estimator": LogisticRegression()},
+    "RFECV": {"estimator": LogisticRegression()},
+    "SelectFromModel": {"estimator": LogisticRegression()},
+    "SelectKBest": {"k": 1},
+    "SequentialFeatureSelector": {"estimator": LogisticRegression(), "n_features_to_select": 1},
+    "FrozenEstimator": {"estimator": LogisticRegression().fit(X, Y)},
+    "FixedThresholdClassifier": {"estimator": LogisticRegression()},
+    "GridSearchCV": {"estimator": LogisticRegression(), "param_grid": {"C": [1.0]}},
+    "RandomizedSearchCV": {
+        "estimator": LogisticRegression(),
+        "param_distributions": {"C": [1.0]},
+        "n_iter": 1,
+    },
+    "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
+    "FeatureUnion": {"transformer_list": [("a", StandardScaler())]},
+    "Pipeline": {"steps": [("a", LogisticRegression())]},
+    "MLPClassifier": {"hidden_layer_sizes": (2,), "max_iter": 2},
+    "LogisticRegressionCV": {"cv": 2, "Cs": 2, "use_legacy_attributes": False},
+    "QuantileTransformer": {"n_quantiles": 5},
+    "TruncatedSVD": {"n_components": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [(part, name) for part, names in _ESTIMATORS.items() for name in names]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_trusted_loads_and_does_the_same(path, part, name):
+    known = getattr(import_module(f"sklearn.{part}"), name)
+    model = known(**WRAPPERS.get(name, {}))
+    table = np.c_[X, np.sin(X)]
+    labels = Y == "sad" if name in ("LinearRegression", "Ridge", "RidgeCV") else Y
+    model.fit(Y) if name in ("LabelBinarizer", "LabelEncoder") else model.fit(np.abs(table), labels)
+    loaded = load_model(save_model(model, path), trusted=["sklearn.tree._tree.Tree"])
+    for do in {"predict", "predict_proba", "transform"} & set(dir(model)):
+        given = Y if name in ("LabelBinarizer", "LabelEncoder") else table
+        np.testing.assert_array_equal(getattr(loaded, do)(given), getattr(model, do)(given))

@@ -735,6 +735,18 @@ def test_large_results_are_mapped(folder, monkeypatch, n_jobs):
     assert sorted(path for path in folder.rglob("*") if path.is_file()) == entries(folder)
 
 
+def test_large_results_are_held_in_memory_where_there_is_no_room(folder, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    X = np.arange(6.0).reshape(2, 3)
+    expected = times(folder, 2.0).transform(X)
+    monkeypatch.setattr(_stacking, "MAPPED_BYTES", X.nbytes)
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    with pytest.warns(RuntimeWarning, match=r"cache: the results .* held in memory\. Make room"):
+        assert_same(times(folder, 2.0).transform(X), expected)
+
+
 def test_missing_files_are_named(folder, tmp_path):
     with pytest.raises(MediaError, match=r"gone\.npy: expected a media file"):
         times(folder).transform([str(tmp_path / "gone.npy")])
