@@ -57,7 +57,7 @@ def browser(session: nox.Session) -> None:
         packages = ("--no-install-recommends", "chromium")
         session.run("apt-get", "install", "-y", "--quiet", *packages, external=True)
     install(session, "browser", extras="[app,face]")
-    session.run("pytest", "tests/browser", *session.posargs, env=TESTING)
+    session.run("pytest", *(session.posargs or ["tests/browser"]), env=TESTING)
 
 
 @nox.session(python=PYTHONS[0])
