@@ -57,7 +57,7 @@ def browser(session: nox.Session) -> None:
         packages = ("--no-install-recommends", "chromium")
         session.run("apt-get", "install", "-y", "--quiet", *packages, external=True)
     install(session, "browser", extras="[app,face]")
-    session.run("pytest", "tests/browser", *session.posargs, env=TESTING)
+    session.run("pytest", *(session.posargs or ["tests/browser"]), env=TESTING)
 
 
 @nox.session(python=PYTHONS[0])
@@ -98,7 +98,7 @@ def build(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html, and run the gallery's examples."""
-    install(session, "docs", extras="[plot,image,app]")
+    install(session, "docs", extras="[plot]")
     for made in ("_build", "gallery", "api/generated"):
         shutil.rmtree(Path("docs", made), ignore_errors=True)
     strict = ("-W", "--keep-going")

@@ -51,7 +51,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "abort_on_example_error": False,
     "plot_gallery": True,
-    "min_reported_time": 5,
+    # That page loads scripts from elsewhere.
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -75,6 +76,8 @@ html_sidebars = {"index": [], "getting_started": [], "changelog": [], "contribut
 def public_name(env, text):
     """Find the page of a public name, from wherever it is mentioned without its package."""
     name = text.removesuffix("()").removeprefix("skemotion.")
+    if text in ("fetch", "identity", "main"):  # words that are commands or parameters, too
+        return None
     for full, entry in env.get_domain("py").objects.items():
         if full.endswith(f".{name}") and full.count(".") == name.count(".") + 2:
             return entry
@@ -99,8 +102,9 @@ def link_inline_code(app, doctree, docname):
 
 
 def skip_inherited(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn documents."""
-    return skip or str(getattr(obj, "__module__", "")).startswith("sklearn")
+    """Leave out what scikit-learn documents, and fields of tuples, which their class describes."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return skip or field or str(getattr(obj, "__module__", "")).startswith("sklearn")
 
 
 # What screen readers miss in the theme's and docutils' pages.

@@ -120,8 +120,9 @@ def figures(result: Evaluation, recipe: Evaluation) -> tuple[str, str, str]:
     change = ""
     if result is not recipe:
         paired = compare(recipe, result)
-        least, most = (100 * bound for bound in paired.interval)
-        change = f"{100 * paired.difference:+.1f} [{least:+.1f}, {most:+.1f}]"
+        # Adding 0 makes -0.0 positive.
+        points = [round(100 * x, 1) + 0 for x in (paired.difference, *paired.interval)]
+        change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*points)
     error = result.calibration_error
     return f"{100 * result.uar:.1f} % [{low:.1f}, {high:.1f}]", change, f"{error:.3f}"
 

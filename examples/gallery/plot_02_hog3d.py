@@ -31,7 +31,7 @@ clips = load_ravdess(path).data["video"]
 frames = VideoLoader(n_frames=30, size=(120, 213)).transform(clips)
 hog = HOG3D(cell_size=(5, 10, 10)).fit(frames)
 descriptor = hog.transform(frames)[0]
-print("cells in time, rows, columns; bins; azimuth and polar angle:", descriptor.shape)
+print("cells in time, rows, columns; bins; angles:", descriptor.shape)
 
 # %%
 # Edges
@@ -42,8 +42,8 @@ print("cells in time, rows, columns; bins; azimuth and polar angle:", descriptor
 
 from skemotion.inspection import HOG3DDisplay
 
-display = HOG3DDisplay.from_descriptor(descriptor[2:4], frames[0][10:20])
-display.figure_.set_size_inches(10, 3.5)
+display = HOG3DDisplay.from_descriptor(descriptor[3:4], frames[0][15:20])
+display.figure_.set_size_inches(9, 5.2)
 plt.show()
 
 # %%

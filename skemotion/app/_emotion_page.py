@@ -154,6 +154,7 @@ class EmotionPage:
                 self._enrol if speaker_scalers(self.model) else None,
                 classes=[str(name) for name in self.model.classes_],
                 max_seconds=self.max_seconds,
+                is_upload=self._uploads.knows,
             )
             self._blocks.queue(max_size=_MOST_WAITING, default_concurrency_limit=self.n_workers)
             _, address, _ = self._blocks.launch(

@@ -20,6 +20,7 @@ def make_blocks(
     *,
     classes: Sequence[str],
     max_seconds: float,
+    is_upload: Callable[[str], bool],
 ) -> Any:
     """Lay out the page.
 
@@ -36,6 +37,8 @@ def make_blocks(
         The emotions.
     max_seconds : float
         Length of a recording.
+    is_upload : callable
+        Says whether a path is that of an upload.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def make_blocks(
         gradio.HTML(head_html(classes, max_seconds), elem_id="sk-head")
         with gradio.Row(equal_height=False, elem_id="sk-main"):
             with gradio.Column(min_width=320):
-                video = _recorder(gradio, "Recording", "sk-recording")
+                video = _recorder(gradio, "Recording", "sk-recording", is_upload)
                 # Filled by the page's script.
                 words = '<p class="sk-help" id="sk-help" role="status"></p>'
                 gradio.HTML(words, elem_id="sk-words")
@@ -70,13 +73,16 @@ def make_blocks(
             **_EVENTS,
         )
         if enrol is not None:
-            _add_enrolment(gradio, known, enrol)
+            _add_enrolment(gradio, known, enrol, is_upload)
         gradio.HTML(FOOT, elem_id="sk-foot")
     return blocks
 
 
 def _add_enrolment(
-    gradio: Any, known: Any, enrol: Callable[[str | None, Any], tuple[Any, str]]
+    gradio: Any,
+    known: Any,
+    enrol: Callable[[str | None, Any], tuple[Any, str]],
+    is_upload: Callable[[str], bool],
 ) -> None:
     def learn(path: str | None, before: Any) -> tuple[Any, ...]:
         speaker, words = enrol(path, before)
@@ -92,7 +98,7 @@ def _add_enrolment(
             "voice, for an hour, on this page only. The recording is deleted; some averages are "
             "kept in memory.</p>"
         )
-        video = _recorder(gradio, "A minute of you", "sk-enrol-recording")
+        video = _recorder(gradio, "A minute of you", "sk-enrol-recording", is_upload)
         place = gradio.HTML(note_html("Nobody is known yet."), elem_id="sk-known")
         button = gradio.Button("Forget me", size="sm", visible=False)
         gradio.on(
@@ -106,7 +112,7 @@ def _add_enrolment(
         button.click(forget, outputs=[known, place, button], **_EVENTS)
 
 
-def _recorder(gradio: Any, label: str, name: str) -> Any:
+def _recorder(gradio: Any, label: str, name: str, is_upload: Callable[[str], bool]) -> Any:
     options = gradio.WebcamOptions(
         mirror=False,
         constraints={
@@ -115,7 +121,7 @@ def _recorder(gradio: Any, label: str, name: str) -> Any:
             "audio": {"echoCancellation": False, "noiseSuppression": False},
         },
     )
-    return gradio.Video(
+    video = gradio.Video(
         label=label,
         sources=["webcam", "upload"],
         include_audio=True,
@@ -123,3 +129,12 @@ def _recorder(gradio: Any, label: str, name: str) -> Any:
         buttons=[],
         elem_id=name,
     )
+
+    async def uploaded(path: str) -> str:
+        if not is_upload(path):
+            raise gradio.Error("This recording is not there any more. Make or upload it again.")
+        return path
+
+    # Gradio would download whatever address a request names, and keep a list of all files.
+    video.async_move_resource_to_block_cache = uploaded
+    return video

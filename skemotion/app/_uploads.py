@@ -62,6 +62,11 @@ class Uploads:
                 self._since[path] = time.monotonic()
         self.sweep()
 
+    def knows(self, path: str) -> bool:
+        """Say whether a file was uploaded, and its answer is still owed."""
+        with self._lock:
+            return path in self._since
+
     def answered(self, path: str) -> None:
         """Note that one answer about a file was given."""
         with self._lock:

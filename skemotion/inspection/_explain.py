@@ -102,6 +102,9 @@ def explain(
     common factor, `softened`, so that log-odds are 13.8 at most. The least probability of a
     `FusionClassifier`, which keeps a branch from ruling a class out, is not applied.
 
+    The clip is described in this process, whatever `on_error` is: with a clip that nobody has
+    looked at, predict it first, as a decoder that crashes or hangs would take this process along.
+
     An explanation is about the model, not about the person: it says what the model's answer came
     from.
 

@@ -16,7 +16,7 @@ from sklearn.utils import Tags
 
 from ..base import as_table, is_missing, model_parts, object_array
 from ..classification import FusionClassifier
-from ..io import MediaError
+from ..io import MediaError, without_workers
 from ..pipeline import ClipPipeline, UnusableClipWarning
 from ..preprocessing import SpeakerScaler, enroll_speakers
 from ._typical import find_described, unwrapped
@@ -225,7 +225,8 @@ class OccludedClip:
         return any(cell is used for used in self._cells)
 
     def _ask(self, X: Any) -> Any:
-        with warnings.catch_warnings():
+        # What passes between stages is kept in this process, and later on there are only numbers.
+        with warnings.catch_warnings(), without_workers():
             # Of a modality that the clip lacks, once for each question.
             warnings.simplefilter("ignore", UnusableClipWarning)
             warnings.filterwarnings("ignore", message=".* cannot be used by branch")

@@ -58,7 +58,7 @@ class SplineDisplay:
     >>> curves = np.hstack([time**2, np.sin(120 * time)])
     >>> display = SplineDisplay.from_estimator(BSplineProjector(), curves, names=["slow", "fast"])
     >>> display.errors_.round(2)
-    array([0.  , 1.  ])
+    array([0., 1.])
     """
 
     def __init__(

@@ -18,10 +18,14 @@ from typing import Any
 import joblib
 
 _START = """\
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from multiprocessing.connection import Connection
 control = Connection(int(sys.argv[1]))
-sys.path[:] = control.recv()
+try:
+    sys.path[:] = control.recv()
+except (EOFError, ConnectionError):
+    sys.exit()
 from skemotion.io._guard import guard
 guard(control)
 """

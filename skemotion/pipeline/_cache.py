@@ -178,6 +178,30 @@ class ClipCache:
         # A step's result for one clip is one row.
         return result if result is not None and result.shape[:1] == (1,) else None
 
+    def mark(self) -> str:
+        """Write an entry that only those can read who share the folder.
+
+        Returns
+        -------
+        key : str
+        """
+        key = str(joblib.hash(uuid.uuid4().bytes))
+        self.put(key, np.zeros(1))
+        return key
+
+    def remove(self, key: str) -> None:
+        """Remove an entry, if it is there.
+
+        Parameters
+        ----------
+        key : str
+            From `keys` or `mark`.
+        """
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            self._warn(error)
+
     def put(self, key: str, result: NDArray[Any]) -> None:
         """Write an entry, whole or not at all.
 

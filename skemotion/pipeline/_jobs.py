@@ -35,6 +35,16 @@ class Failure(NamedTuple):
     error: Exception
 
 
+class Key(NamedTuple):
+    """Where a result is in the cache."""
+
+    key: str
+
+
+# Bytes of a result from which on its key is sent in place of it: reading it takes a millisecond.
+_WORTH_A_KEY = 2**14
+
+
 class Job(NamedTuple):
     """The work for each clip: all that a worker needs besides the clip."""
 
@@ -125,6 +135,29 @@ class Job(NamedTuple):
             return None
         return None if result is None else Outcome(result)
 
+    def key_of(self, result: Any, batch: Any, mark: str) -> Any:
+        """Return the key of a result in place of it, if the caller can read it from the cache.
+
+        Parameters
+        ----------
+        result : ndarray or Failure
+            Of a batch of one clip.
+        batch : ndarray or list
+            One row.
+        mark : str
+            Key of an entry of the caller's. Who sees it shares the caller's cache.
+
+        Returns
+        -------
+        result : Key, ndarray or Failure
+        """
+        if self.cache is None or isinstance(result, Failure) or _n_bytes(result) < _WORTH_A_KEY:
+            return result
+        with enforced(self.limits):
+            key = self._keys(batch)[-1]
+        shared = self.cache.get(mark) is not None and self.cache.get(key) is not None
+        return Key(key) if shared else result
+
     def _come_along(self) -> None:
         """Go to the caller's folder: workers are kept, and may have been started in another."""
         if self.folder and _here() != self.folder and Path(self.folder).is_dir():
@@ -164,6 +197,12 @@ class Job(NamedTuple):
         # A row of a column is a clip, a row of a table all its variants.
         clip = batch[0] if batch.ndim == 1 else list(batch[0])
         return self.cache.keys(clip, self.identities)
+
+
+def _n_bytes(result: NDArray[Any]) -> int:
+    if result.dtype != object:
+        return result.nbytes
+    return sum(np.asarray(cell).nbytes for cell in result.flat)
 
 
 def _is_file(batch: Any) -> bool:

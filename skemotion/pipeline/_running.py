@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
@@ -21,7 +22,8 @@ from ..io import (
     own_cores,
     run_isolated,
 )
-from ._jobs import Failure, Job
+from ._cache import ClipCache
+from ._jobs import Failure, Job, Key
 
 # joblib's own, besides those of a cluster.
 _LOCAL = {"LokyBackend", "MultiprocessingBackend", "SequentialBackend", "ThreadingBackend"}
@@ -86,6 +88,9 @@ def run_clips(
                 yield job.run(_safe_indexing(X, [row]), name, row)
             return
     run = partial(_alone, job.run, job) if isolated else job.run
+    if kind not in _LOCAL and isinstance(job, Job) and job.cache is not None:
+        yield from _by_keys(run, job, job.cache, X, names, n_jobs, stop)
+        return
     n_jobs = n_workers if kind in _LOCAL else n_jobs
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     yield from parallel(
@@ -93,6 +98,45 @@ def run_clips(
         for row, name in enumerate(names)
         if not stop
     )
+
+
+def _by_keys(
+    run: Any, job: Job, cache: ClipCache, X: Any, names: list[str], n_jobs: int | None,
+    stop: list[Any],
+) -> Iterator[Any]:  # fmt: skip
+    """Let workers that share the cache's folder send keys, and read the results here."""
+    mark = cache.mark()
+    try:
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        sent = parallel(
+            delayed(_sent)(run, job, mark, _safe_indexing(X, [row]), name, row)
+            for row, name in enumerate(names)
+            if not stop
+        )
+        for row, result in enumerate(sent):
+            yield _fetched(result, job, cache, _safe_indexing(X, [row]), names[row], row)
+    finally:
+        cache.remove(mark)
+
+
+def _sent(run: Any, job: Job, mark: str, batch: Any, name: str, row: int) -> Any:
+    return job.key_of(run(batch, name, row), batch, mark)
+
+
+# Seconds after which an entry that a worker has written should be seen on other machines, too.
+_DELAYS = (0.0, 0.1, 1.0, 5.0)
+
+
+def _fetched(result: Any, job: Job, cache: ClipCache, batch: Any, name: str, row: int) -> Any:
+    """Read a result by its key; make it once more where it is gone."""
+    if not isinstance(result, Key):
+        return result
+    for delay in _DELAYS:
+        time.sleep(delay)
+        kept = cache.get(result.key)
+        if kept is not None:
+            return kept
+    return job.run(batch, name, row)
 
 
 def _in_workers(

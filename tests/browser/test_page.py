@@ -176,6 +176,20 @@ def test_axe_finds_no_serious_fault(visit, clips, tmp_path, width, scheme):
     assert faults(one.tab) == {}
 
 
+@pytest.mark.parametrize("path", ["https://example.org/a.mp4", "/etc/hostname"])
+def test_only_what_was_uploaded_is_opened(page, visit, path):
+    # At the end it is checked that nobody was called.
+    api, session = visit().context.request, {"session_hash": "by-hand"}
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    before = page.n_answers
+    asked = {"data": [file, None], "fn_index": 0, **session}
+    api.post(page.address + "gradio_api/queue/join", data=asked)
+    answer = api.get(page.address + "gradio_api/queue/data", params=session, timeout=30_000).text()
+    assert "process_completed" in answer
+    assert '"success": false' in answer or '"success":false' in answer
+    assert page.n_answers == before
+
+
 def test_nothing_stays(page, visit):
     visit()
     assert list(page.folder.rglob("*")) == []

@@ -1,5 +1,6 @@
 """The documentation in a browser, where ``nox -s docs`` has built it."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,10 +13,26 @@ PAGES = ("index", "getting_started", "results", "gallery/index", "gallery/plot_0
          "api/generated/skemotion.video.HOG3D")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def tabs(launch):
+LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\s[^>]*(?:src|href)="https?://[^"]*""")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
     if not (SITE / "index.html").is_file():
         pytest.skip("the documentation is not built: nox -s docs")
+
+
+def test_no_page_loads_anything_from_elsewhere():
+    found = {
+        str(page.relative_to(SITE)): loaded
+        for page in SITE.rglob("*.html")
+        if (loaded := LOADED.findall(page.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.fixture(scope="module")
+def tabs(launch):
     browser = launch(["--no-sandbox", "--disable-background-networking"])
     return {
         width: browser.new_context(viewport={"width": width, "height": 900}).new_page()

@@ -140,6 +140,14 @@ def test_a_killed_run_goes_on(folder, model, run, tmp_path):
     assert out.read_bytes() == content
 
 
+def test_closed_output_is_an_error(folder, model, run, monkeypatch, tmp_path):
+    with monkeypatch.context() as context:
+        context.setattr("sys.stdout", None)
+        status, _, errors = run("predict", model, folder)
+    assert status == 1
+    assert "Standard output is closed" in errors[-1]
+
+
 def test_a_reader_that_is_gone_is_no_error(folder, model, tmp_path):
     process = start("predict", model, folder, "--jobs", "1", stdout=subprocess.PIPE)
     process.stdout.close()

@@ -9,7 +9,8 @@ from sklearn.pipeline import make_pipeline
 from skemotion import MediaError
 from skemotion.datasets import load_ravdess, make_ravdess
 from skemotion.decomposition import PartialTucker
-from skemotion.pipeline import ClipCache, ClipPipeline
+from skemotion.pipeline import ClipCache, ClipPipeline, _running
+from skemotion.pipeline._jobs import Key
 from skemotion.video import HOG3D, VideoLoader
 
 
@@ -69,3 +70,32 @@ def test_a_cluster_gives_the_same_numbers(clips, tmp_path, request):
 def test_a_clip_that_is_not_there_is_named_by_a_cluster(clips, tmp_path):
     with pytest.raises(MediaError, match=r"gone\.mp4: .*no such file"):
         describe().transform([*clips[0], tmp_path / "gone.mp4"])
+
+
+@pytest.mark.usefixtures("cluster")
+def test_workers_that_share_the_cache_send_keys(clips, tmp_path, monkeypatch):
+    X, _ = clips
+    sent = []
+    fetched = _running._fetched
+
+    def noted(result, *arguments):
+        sent.append(type(result))
+        return fetched(result, *arguments)
+
+    monkeypatch.setattr(_running, "_fetched", noted)
+    steps = [("load", VideoLoader(n_frames=5, scale=1))]
+    expected = ClipPipeline(steps).fit_transform(X)
+    for _ in range(2):  # the second time from the cache
+        pipeline = ClipPipeline(steps, memory=tmp_path / "cache")
+        np.testing.assert_array_equal(pipeline.fit_transform(X), expected)
+    assert sent == [Key] * 2 * len(X)
+    # The mark that told the workers so is gone.
+    assert ClipCache(tmp_path / "cache").n_entries == len(X)
+    # Whoever sees another folder of that name sends the arrays; a lost entry is made again.
+    monkeypatch.setattr(ClipCache, "mark", lambda cache: "0" * 32)
+    np.testing.assert_array_equal(pipeline.transform(X), expected)
+    assert sent[2 * len(X) :] == [np.ndarray] * len(X)
+    monkeypatch.setattr(_running, "_DELAYS", (0.0,))
+    job, cache = pipeline._job(), ClipCache(tmp_path / "cache")
+    lost = fetched(Key("1" * 32), job, cache, np.array([X.iloc[0]], dtype=object), "clip 0", 0)
+    np.testing.assert_array_equal(lost[0], expected[0])

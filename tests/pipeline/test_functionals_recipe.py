@@ -173,11 +173,11 @@ def filmed_face(mood, rng):
 
 def test_pictures_alone_need_no_landmarks(tmp_path):
     rng = np.random.default_rng(0)
-    y = np.tile(["happy", "sad"], 3)
+    y = np.tile(["happy", "sad"], 6)
     X = pd.DataFrame(
         {
             "video": pd.Series([filmed_face(mood, rng) for mood in y], dtype=object),
-            "speaker": np.repeat(["a", "b", "c"], 2),
+            "speaker": np.repeat(["a", "b", "c"], 4),
         }
     )
     model = make_emotion_pipeline("video", picture="hog3d", memory=tmp_path)
