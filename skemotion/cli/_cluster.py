@@ -6,6 +6,7 @@ import argparse
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 # For an answer from the scheduler.
@@ -45,7 +46,8 @@ def cluster_given(options: argparse.Namespace) -> Iterator[None]:
     import joblib
 
     _check(address)
-    with Client(address), joblib.parallel_config(backend=backend):
+    connect: Any = Client  # which has no type hints
+    with connect(address), joblib.parallel_config(backend=backend):
         yield
 
 
