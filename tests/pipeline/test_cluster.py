@@ -172,3 +172,6 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path, capsys):
         ):
             assert cli.main(["predict", str(tmp_path / "model"), str(tmp_path), *words]) == 1
             assert message in capsys.readouterr().err
+    train = ["train", str(tmp_path), "-o", str(tmp_path / "model")]
+    assert cli.main([*train, "--backend", "dask", "--address", "tcp://scheduler:8786"]) == 1
+    assert "A cluster needs --cache FOLDER" in capsys.readouterr().err
