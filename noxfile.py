@@ -144,6 +144,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def scale(session: nox.Session) -> None:
+    """Take a synthetic corpus from end to end by two recipes, killed twice, and resumed."""
+    install(session, extras="[plot,face]")
+    session.run("python", "benchmarks/scale_run.py", *session.posargs)
+
+
+@nox.session
 def recordings(session: nox.Session) -> None:
     """Cut hour-long recordings near their ends; predict 2,000 clips, some bad, and resume."""
     install(session)
