@@ -155,7 +155,7 @@ def _of_measures(names: Sequence[str]) -> Regions:
         points.append(int(re.sub(r"\D", "", place) or -1))
         stems.append(re.sub(r"-delta\d?$", "", stem))
     is_face = any(re.fullmatch("lid-opening|eyeBlink(Left)?", stem) for stem in stems)
-    # Statistics beside curves have no place: what they are of is then one region.
+    # Statistics next to curves have no place in time: what they describe is then one region.
     if min(points, default=-1) < 0:
         points = [-1] * len(points)
     n_points = max(points, default=-1) + 1
