@@ -7,9 +7,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # SciPy reads this when it is first imported; without it, scikit-learn skips its array API check.
 os.environ["SCIPY_ARRAY_API"] = "1"
+
+# How long an example takes depends on what else the machine does, and on what is compiled.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers that write compiled functions to one place at once have been seen to crash.

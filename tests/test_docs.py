@@ -55,8 +55,9 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
-def test_the_code_of_a_page_runs(page, files, monkeypatch):
-    monkeypatch.chdir(files)
+def test_the_code_of_a_page_runs(page, files, tmp_path, monkeypatch):
+    # Each in a folder of its own: pages write files of one name.
+    monkeypatch.chdir(shutil.copytree(files, tmp_path / "docs"))
     module = ModuleType(f"page_{Path(page).stem}")  # where functions on the page say they are from
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from . import _cache, _demo, _evaluate, _explain, _fetch, _predict, _serve, _timeline, _train
+from ._cluster import cluster_given
 from ._messages import complain
 from ._options import limits_given
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            with limits_given(options):
+            with limits_given(options), cluster_given(options):
                 return int(options.run(options))
     except BrokenPipeError:
         # The reader, such as `head`, has what it wants. Python writes once more at its end.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ._cluster import cluster_options
+
 # As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
 FOLDERS = "folders"
@@ -67,8 +69,8 @@ def column_options(landmarks: str = "column of files of landmarks") -> argparse.
 
 def corpus_options() -> argparse.ArgumentParser:
     """Make what says which clips there are, and what is made of them."""
-    parents = [jobs_options(), column_options("column of files of landmarks; their folder or "
-                                              "archive for RAVDESS")]  # fmt: skip
+    columns = column_options("column of files of landmarks; their folder or archive for RAVDESS")
+    parents = [jobs_options(), cluster_options(), columns]
     parser = argparse.ArgumentParser(add_help=False, parents=parents)
     parser.add_argument("corpus", metavar="CORPUS",
                         help="folder (or zip archive) of clips, or a table of them (.csv, .tsv, "

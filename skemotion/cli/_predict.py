@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from ._cluster import cluster_options
 from ._messages import complain
 from ._options import Commands, check_folder, column_options, jobs_options
 
@@ -17,7 +18,9 @@ _MUCH_LONGER = 5
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "predict", parents=[jobs_options(), column_options()], help="say the emotion of clips"
+        "predict",
+        parents=[jobs_options(), cluster_options(), column_options()],
+        help="say the emotion of clips",
     )
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
     parser.add_argument("paths", metavar="PATH", nargs="+",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -66,7 +68,8 @@ def limits(
 
     A clip that exceeds a limit is refused with a `MediaError`, before its memory is allocated.
     Limits that are not given stay as they are outside. The limits also apply in the workers of a
-    `ClipPipeline`, threads and processes; they are not part of a model and are not saved with it.
+    `ClipPipeline`, threads and processes, and in the processes that joblib starts for scikit-learn,
+    as in ``GridSearchCV(n_jobs=2)``; they are not part of a model and are not saved with it.
 
     `max_decode_seconds` and `max_memory` are limits of worker processes. These are used where one
     clip must not end a run: in `ClipPipeline` with ``on_error="nan"``, `find_unusable`,
@@ -150,7 +153,7 @@ def limits(
         raise ValueError(f"sample_rates must be (lowest, highest) in Hz, got {sample_rates!r}.")
     if max_decode_seconds is not None or max_memory is not None:
         changes["need_workers"] = True
-    with enforced(replace(limits_in_force(), **changes)) as changed:
+    with enforced(replace(limits_in_force(), **changes)) as changed, _sent_along(changed):
         yield changed
 
 
@@ -171,3 +174,52 @@ def enforced(changed: Limits) -> Iterator[Limits]:
         yield changed
     finally:
         _in_force.reset(token)
+
+
+# Those of the blocks that are open, by thread, outer ones first. joblib pickles what it sends to
+# its processes in a thread of its own, where no context variable is known.
+_open: dict[object, tuple[int, Limits]] = {}
+
+
+@contextmanager
+def _sent_along(changed: Limits) -> Iterator[None]:
+    """Let joblib's processes, which may have been started before, know limits, too."""
+    from joblib.parallel import BatchedCalls
+
+    copyreg.pickle(BatchedCalls, _reduced)
+    block = object()
+    _open[block] = threading.get_ident(), changed
+    try:
+        yield
+    finally:
+        del _open[block]
+
+
+def _reduced(calls: Any) -> tuple[Any, ...]:
+    """Pickle calls that joblib sends to a process, with the limits of this one."""
+    make, arguments = calls.__reduce__()
+    innermost = list(dict(list(_open.values())).values())
+    if not innermost:
+        return make, arguments
+    if any(other != innermost[0] for other in innermost):
+        raise RuntimeError(
+            "Several threads have set different limits, and it is not known which of them started "
+            "joblib's processes. Set n_jobs of the ClipPipeline instead of that of a search or a "
+            "cross-validation, or run one after the other."
+        )
+    return _limited, (innermost[0], make, arguments)
+
+
+def _limited(sent: Limits, make: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return _Limited(sent, make(*arguments))
+
+
+class _Limited:
+    """Calls under the limits of who sent them."""
+
+    def __init__(self, sent: Limits, calls: Callable[[], Any]) -> None:
+        self._sent, self._calls = sent, calls
+
+    def __call__(self) -> Any:
+        with enforced(self._sent):
+            return self._calls()

@@ -86,6 +86,7 @@ def test_a_folder_to_a_table(folder, model, run, tmp_path):
     assert out.read_bytes() == before
 
 
+@pytest.mark.filterwarnings("ignore:.* clips are listed more than once:UserWarning")
 def test_a_table_of_clips(folder, model, run, tmp_path):
     good, gone = str(folder / "part0" / "02.wav"), str(tmp_path / "gone.wav")
     table = pd.DataFrame({"sound": [*[good] * 5, gone, None], "video": [None] * 6 + [good]})

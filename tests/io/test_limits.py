@@ -1,14 +1,17 @@
 """What is refused before memory is spent, or because it leads elsewhere."""
 
 import io
+import pickle
 import re
 import socket
 import struct
 import subprocess
 import sys
 import textwrap
+import threading
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import joblib
@@ -16,6 +19,8 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import encode_video, sine_wav
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import cross_val_score
 
 import skemotion
 from skemotion import MediaError, limits
@@ -516,3 +521,45 @@ def test_limits_reach_the_workers(tmp_path, backend):
         with limits(max_frames=4), pytest.raises(MediaError, match="max_frames=4"):
             pipeline.transform(clips)
         assert pipeline.transform(clips).shape == (2, 2, 16, 21)
+
+
+def seconds_by_processes():
+    """Return the limit in each of the processes that scikit-learn starts, or has kept."""
+    # A lambda comes to the processes as a whole: they cannot import this module.
+    return cross_val_score(
+        DummyClassifier(), np.zeros((4, 1)), [0, 1, 0, 1], cv=2, n_jobs=2, error_score="raise",
+        scoring=lambda *_: __import__("skemotion").io.limits_in_force().max_seconds,
+    ).tolist()  # fmt: skip
+
+
+def test_limits_reach_the_processes_that_scikit_learn_starts():
+    assert seconds_by_processes() == [1800, 1800]
+    with limits(max_seconds=7):
+        assert seconds_by_processes() == [7, 7]
+        with limits(max_frames=5), limits(max_seconds=3):
+            assert seconds_by_processes() == [3, 3]
+        assert seconds_by_processes() == [7, 7]
+    assert seconds_by_processes() == [1800, 1800]
+
+
+def test_different_limits_of_threads_are_not_confused():
+    def hold(n_seconds):
+        with limits(max_seconds=n_seconds):
+            opened.wait(60)
+            done.wait(60)
+
+    opened, done = threading.Barrier(2), threading.Barrier(2)
+    with ThreadPoolExecutor(1) as threads, limits(max_seconds=7):
+        holding = threads.submit(hold, 7)
+        opened.wait(60)
+        assert seconds_by_processes() == [7, 7]
+        done.wait(60)
+        holding.result()
+        holding = threads.submit(hold, 8)
+        opened.wait(60)
+        with pytest.raises(pickle.PicklingError) as refused:
+            seconds_by_processes()
+        done.wait(60)
+        holding.result()
+        assert "Set n_jobs of the ClipPipeline instead" in str(refused.value.__cause__)
+        assert seconds_by_processes() == [7, 7]
