@@ -39,6 +39,7 @@ from skemotion.video import VideoLoader, common_frame_size
 
 EMOTIONS = ("calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 N_SPEAKERS = 24
+RECIPES = ["functionals", "reference"]
 FOUND_IN = Path("skemotion", "face_landmarker.task")  # of the user's cache folder
 TICKS = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
@@ -270,6 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=1440)
     parser.add_argument("--seconds", type=float, default=3.7, help="of a clip, on average")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--landmarker", type=Path, help="default: where `skemotion fetch` puts it")
     parser.add_argument("--anew", type=int, default=24, help="clips to describe without the cache")
     parser.add_argument("--unbroken", action="store_true", help="do everything a second time")
@@ -306,7 +308,7 @@ def run(options: argparse.Namespace, where: Path, scratch: Path) -> list[str]:
     there = Path(pooch.os_cache(FOUND_IN.parent.name), FOUND_IN.name).exists()
     picture = "face" if there else "hog3d"
     rng, failed = random.Random(options.seed), []
-    for recipe in ("functionals", "reference"):
+    for recipe in options.recipe:
         note = f", picture={picture!r}" if recipe == "functionals" else ""
         print(f"\nRecipe {recipe!r}{note}", flush=True)
         if recipe == "functionals" and not there:

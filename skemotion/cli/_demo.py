@@ -10,7 +10,7 @@ from ._evaluate import check_pictures, report
 from ._options import PROTOCOLS, Commands, jobs_options
 from ._train import fit_and_save
 
-# Drawn faces are none to the face landmarker, so that functionals are those of sound.
+# The face landmarker's networks may not be there, so that functionals are those of sound.
 _RECIPES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "Reference recipe, picture and sound",
