@@ -20,7 +20,7 @@ PROJECT = nox.project.load_toml()
 PYTHONS = list(
     dict.fromkeys([*nox.project.python_versions(PROJECT), "{}.{}".format(*sys.version_info[:2])])
 )
-EXTRAS = "[plot,image,face,onnx,torch,cluster,annotation,app]"
+EXTRAS = "[plot,image,face,onnx,torch,cluster,annotation]"
 # Two workers share the cores: threads of their own would only stand in each other's way.
 TESTING = {"SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # What decodes, computes, runs and is saved; the rest depends on its tools' versions as well.

@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers that write compiled functions to one place at once have been seen to crash.
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
+# Processes that tests start can import the tests' own stages; last, so that what is installed is
+# what is tested.
+sys.path.append(str(Path(__file__).parents[1]))
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
