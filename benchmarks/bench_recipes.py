@@ -2,9 +2,9 @@
 
 ``python benchmarks/bench_recipes.py [--clip FACE.mp4] [--model face_landmarker.task]``
 
-A drawn face is no face to the landmarker, so a real clip is needed: its pictures are enlarged to
-720 rows, repeated to 110 frames and encoded with grain at 10 Mbit/s, next to its sound. By default
-that is a clip of Java-SED, where it is present. Each recipe runs in a process of its own, on one
+What networks do with a drawn face says little, so a real clip is taken: it is enlarged to 720 rows,
+repeated to 110 frames and encoded with grain at 10 Mbit/s, next to its sound. By default that is a
+clip of Java-SED, where it is present. Each recipe runs in a process of its own, on one
 core for the time per clip, and on all for the time that 1,440 clips would take.
 """
 

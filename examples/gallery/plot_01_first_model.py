@@ -49,8 +49,8 @@ for row, emotion in zip(axes, ["happy", "sad"], strict=True):
 # A model
 # -------
 #
-# The default recipe describes speech by functionals. Drawn faces are none to the face landmarker, so that the
-# model here listens only. It is a scikit-learn estimator from paths to emotions: it has ``fit``,
+# The default recipe describes speech by functionals, and faces by networks that are downloaded once. Without them,
+# the model here only listens. It is a scikit-learn estimator from paths to emotions: it has ``fit``,
 # ``predict`` and ``predict_proba``, and clones.
 
 from skemotion.pipeline import make_emotion_pipeline
