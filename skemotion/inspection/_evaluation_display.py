@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix as count_confusions
 
 from ._colors import readable_on
+from ._figures import import_pyplot
 
 
 class EvaluationDisplay:
@@ -175,11 +176,6 @@ class EvaluationDisplay:
 
 
 def _new_axes(n_labels: int) -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
-        ) from error
+    plt = import_pyplot()
     side = max(4.5, 2.5 + 0.55 * n_labels)
     return plt.subplots(figsize=(side + 1, side), layout="constrained")[1]

@@ -22,10 +22,25 @@ def new_figure(size: tuple[float, float]) -> Any:
     ImportError
         If matplotlib is not installed.
     """
+    return import_pyplot().figure(figsize=size, layout="constrained")
+
+
+def import_pyplot() -> Any:
+    """Import matplotlib's pyplot, which is an extra.
+
+    Returns
+    -------
+    pyplot : module
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
             'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
         ) from error
-    return plt.figure(figsize=size, layout="constrained")
+    return plt

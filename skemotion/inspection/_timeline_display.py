@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ._figures import import_pyplot
+
 # Columns of a timeline that are no probabilities.
 ABOUT_WINDOWS = ("start", "end", "label", "modalities")
 # Okabe and Ito's colours, distinct for the colour-blind; more classes are hatched.
@@ -184,10 +186,5 @@ class TimelineDisplay:
 
 
 def _new_axes() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need matplotlib: python -m pip install "skemotion[plot]"'
-        ) from error
+    plt = import_pyplot()
     return plt.subplots(figsize=(10, 3.5), layout="constrained")[1]
