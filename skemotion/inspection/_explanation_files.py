@@ -168,8 +168,8 @@ def _words(explanation: Explanation) -> str:
     return (
         f"Effects are differences in {effect}. They lead from {explanation.average_score:.2f} "
         f"for the average clip to {explanation.score:.2f} for this one, and say where the model's "
-        "answer comes from, which need not be what the person feels. A part of many values can have "
-        "a large effect although each of them has a small one."
+        "answer comes from, which need not be what the person feels. A part of many values can "
+        "have a large effect although each of them has a small one."
     )
 
 
