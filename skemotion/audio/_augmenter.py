@@ -228,7 +228,7 @@ def add_noise(waveform: NDArray[Any], factor: float, random_state: int = 0) -> N
     """
     with np.errstate(over="ignore"):
         content = np.ascontiguousarray(waveform, dtype="<f4")
-    digest = hashlib.blake2b(content, digest_size=16).digest()
+    digest = hashlib.blake2b(content.data, digest_size=16).digest()
     generator = np.random.default_rng([random_state, int.from_bytes(digest, "little")])
     noise = generator.standard_normal(len(waveform))
     noise *= factor
