@@ -76,8 +76,8 @@ def _read_file(
     if suffix not in _SUFFIXES:
         raise ValueError(
             f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found the "
-            f"suffix {suffix!r}. Read it yourself and pass the DataFrame, or load a folder by "
-            "load_folders."
+            f"suffix {suffix!r}. Save it as CSV, or read it yourself and pass the DataFrame; folders "
+            "are loaded by load_folders."
         )
     if path is None:
         check_allowed(address)

@@ -369,7 +369,9 @@ def test_rows_without_label_or_speaker_are_named(none):
     X, y, groups = rows(2, 6)
     cells = [none if row in (3, 7) else label for row, label in enumerate(y)]
     for labels in (cells, pd.Series(cells, dtype="string"), np.array(cells, dtype=object)):
-        with pytest.raises(ValueError, match=r"a label for every clip, found none in 2 rows \(3, 7"):
+        with pytest.raises(
+            ValueError, match=r"a label for every clip, found none in 2 rows \(3, 7"
+        ):
             evaluate(Never(), X, labels, groups)
     who = [none, *groups[1:]]
     with pytest.raises(ValueError, match="Expected a speaker for every clip, found none in row 0"):
