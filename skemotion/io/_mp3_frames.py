@@ -98,10 +98,7 @@ def _promised_samples(frames: bytes, n_following: int) -> int | None:
     """Return the number of samples by the encoder's tag in the first frame, if all of it holds."""
     is_first_version = frames[1] >> 3 & 0b11 == 0b11
     is_mono = frames[3] >> 6 == _MONO
-    if is_first_version:
-        at = 4 + (17 if is_mono else 32)
-    else:
-        at = 4 + (9 if is_mono else 17)
+    at = 4 + (17 if is_mono else 32) if is_first_version else 4 + (9 if is_mono else 17)
     tag = frames[at : at + _TAG_BYTES]
     # The number of frames, that of bytes, a table of contents, a quality; and the encoder's name.
     if tag[:4] not in (b"Info", b"Xing") or tag[4:8] != b"\0\0\0\x0f" or not any(tag[120:124]):
