@@ -75,9 +75,9 @@ def _read_file(
     suffix = PurePosixPath(address).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(
-            f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found the "
-            f"suffix {suffix!r}. Read it yourself and pass the DataFrame, or load a folder by "
-            "load_folders."
+            f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found "
+            f"the suffix {suffix!r}. Save it as CSV, or read it yourself and pass the DataFrame; "
+            "load_folders loads folders."
         )
     if path is None:
         check_allowed(address)

@@ -133,7 +133,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         self : ClipPipeline
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
-        rows = rows_of(X)
+        rows = rows_of(X, steps[0][1])
         is_column = clip_column(X) is not None
         if not is_column:
             steps[0][1].fit(X)
@@ -167,12 +167,12 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             the message names the clip.
         """
         self._validate_params()
-        X = rows_of(X)
+        job = self._job()
+        X = rows_of(X, job.steps[0][1])
         n_clips = _num_samples(X)
         if not n_clips:
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
         names = [row_name(X, row) for row in range(n_clips)]
-        job = self._job()
         errors: list[ClipError] = []
         stop: list[Failure] = []
         # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at

@@ -285,9 +285,10 @@ class _Trial(NamedTuple):
 def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
     if settings.n_jobs is not None:
         pipeline = clone(pipeline).set_params(n_jobs=settings.n_jobs)
-    X = rows_of(X)
+    job = pipeline._job()
+    X = rows_of(X, job.steps[0][1])
     names = [row_name(X, row) for row in range(_num_samples(X))]
-    trial: Any = _Trial(pipeline._job())
+    trial: Any = _Trial(job)
     errors: list[ClipError] = []
     stop: list[Failure] = []
     results = progress(

@@ -404,6 +404,7 @@ def test_decisions_do_where_there_are_no_probabilities():
             "Branch 'voice' has no clip of class 'sad'",
         ),
         (lambda X, y, g: (X.assign(audio=None), y, g), "Branch 'voice' has no clip"),
+        (lambda X, y, g: (X, [None, *y[1:]], g), "a label for every clip, found none in row 0"),
         (lambda X, y, g: (X, y[:9], g), "inconsistent numbers of samples"),
         (lambda X, y, g: (X, y, g[:9]), "inconsistent numbers of samples"),
     ],
