@@ -1,6 +1,7 @@
 """Clips that cannot be used are found and left out, whatever the shape of the model."""
 
 import sys
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
@@ -76,7 +77,7 @@ class Counted(Length):
         self.notes = notes
 
     def transform_clip(self, clip):
-        with open(self.notes, "ab") as file:
+        with Path(self.notes).open("ab") as file:
             file.write(clip + b"\n")
         return super().transform_clip(clip)
 
