@@ -1,5 +1,7 @@
 """A segment is the same slice of the clip as when everything is decoded."""
 
+import re
+import struct
 import zipfile
 from fractions import Fraction
 
@@ -150,6 +152,55 @@ def test_variable_frame_rates(tmp_path, name):
     assert_cut(path, SEGMENTS, kinds=["video"])
     shown = np.array([float(time) for time, _ in pictures_of(path)])
     np.testing.assert_allclose(shown, (np.array(times) - times[0]) / 1000, atol=1e-6)
+
+
+def test_variable_frame_rate_of_a_phone_held_sideways(tmp_path):
+    gaps = np.random.default_rng(1).integers(10, 90, N_FRAMES)
+    path = write(tmp_path / "a.mp4", "libx264", H264, times=np.cumsum(gaps).tolist())
+    content = bytearray(path.read_bytes())
+    quarter_turn = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, *quarter_turn)
+    held = tmp_path / "held.mp4"
+    held.write_bytes(content)
+    times = np.array([float(time) for time, _ in pictures_of(path)])
+    [everything] = VideoLoader(stride=1, scale=1).transform([path])
+    upright = np.rot90(everything, -1, axes=(1, 2))
+    for start, end in ((0.1, 0.5), (2.04, 2.74), (7.5, 7.9)):
+        segment = f"{held}#t={start},{end}"
+        inside = (times >= start) & (times < end)
+        [frames] = VideoLoader(stride=1, scale=1).transform([segment])
+        np.testing.assert_array_equal(frames, upright[inside])
+        [frames] = VideoLoader(fps=10, scale=1).transform([segment])
+        wanted = np.arange(start, end - 0.05, 0.1)
+        nearest = np.abs(times[inside] - wanted[:, np.newaxis]).argmin(axis=1)
+        np.testing.assert_array_equal(frames[: len(wanted)], upright[inside][nearest])
+
+
+@pytest.mark.parametrize("skipped", [Fraction(2), Fraction(51, 25)])
+def test_an_edit_list_that_skips_the_beginning(tmp_path, skipped):
+    """Times count from where the edit list lets the clip begin, also between key frames."""
+    path = write(tmp_path / "a.mp4", "libx264", H264, "libmp3lame")
+    content = bytearray(path.read_bytes())
+    whole = pictures_of(path), sound_of(path)[0]
+    for track in re.finditer(b"trak", path.read_bytes()):
+        # Duration in the movie's time scale (1/1000 s), beginning in the medium's.
+        entry = content.index(b"elst", track.end()) + 12
+        (scale,) = struct.unpack_from(">I", content, content.index(b"mdhd", track.end()) + 16)
+        duration, begin = struct.unpack_from(">Ii", content, entry)
+        edit = round(duration - 1000 * skipped), round(begin + scale * skipped)
+        struct.pack_into(">Ii", content, entry, *edit)
+    edited = tmp_path / "edited.mp4"
+    edited.write_bytes(content)
+    pictures, (sound, rate) = pictures_of(edited), sound_of(edited)
+    n_frames, n_samples = (round(skipped * number) for number in (25, rate))
+    assert [time for time, _ in pictures] == [time - skipped for time, _ in whole[0][n_frames:]]
+    for (_, one), (_, other) in zip(pictures, whole[0][n_frames:], strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Within a frame of the codec; the first ones depend on those before.
+    away = len(whole[1]) - n_samples - len(sound)
+    assert abs(away) <= 1152
+    np.testing.assert_allclose(sound[3000:], whole[1][n_samples + away :][3000:], atol=1e-6)
+    assert_cut(edited, ["0.1,0.5", "0.96,1", "2.04,2.24", "3.1,4.9", "5.7"])
 
 
 def test_real_clips(shared_data):
