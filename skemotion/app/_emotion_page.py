@@ -82,7 +82,7 @@ class EmotionPage:
         if not hasattr(model, "predict_proba"):
             raise TypeError(
                 f"A page needs a model with predict_proba, got {type(model).__name__}: put it in a "
-                "CalibratedClassifierCV."
+                "CalibratedClassifierCV(ensemble=False)."
             )
         if not max_seconds > 0:
             raise ValueError(f"max_seconds must be positive, got {max_seconds}.")
