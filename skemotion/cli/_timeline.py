@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._messages import complain
+from ._messages import complain, print_line
 from ._options import Commands, check_folder, positive, whole_number
 
 # As in skemotion.inspection, which takes seconds to import.
@@ -107,7 +107,7 @@ def _print(timeline: Any, clip: str) -> None:
         answer = ["-", "-", "-"]
         if row["modalities"]:
             answer = [str(label), f"{row[str(label)]:.2f}", row["modalities"]]
-        print("\t".join([clip, f"{row['start']:.2f}", f"{row['end']:.2f}", *answer]), flush=True)
+        print_line([clip, f"{row['start']:.2f}", f"{row['end']:.2f}", *answer])
 
 
 def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:

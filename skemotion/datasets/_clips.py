@@ -57,6 +57,8 @@ def find_clips(
         If there is no clip in a folder.
     ValueError, FileNotFoundError
         If a table cannot be used.
+    TypeError
+        If `sources` is a single file or folder.
 
     See Also
     --------
@@ -74,6 +76,8 @@ def find_clips(
     >>> [Path(clip).name for clip in clips["video"]]
     ['a.wav', 'b.mp4', 'me.mp4']
     """
+    if isinstance(sources, str | os.PathLike):
+        raise TypeError(f"sources must be a list of files, folders and tables: pass [{sources!r}].")
     rows: list[dict[str, Any]] = []
     columns = {"video": video, "audio": audio, "landmarks": landmarks}
     for given in sources:

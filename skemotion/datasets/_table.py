@@ -158,7 +158,7 @@ def load_table(
     if labels is not None:
         warn_of_spellings(labels, name)
     warn_of_repeats(clips, labels, name)
-    parts = _labels(table, found.get("groups"), name, "a name for each")
+    parts = _labels(table, found.get("groups"), name, "another column of groups (--speaker)")
     used = {*(found.get(key) for key in (*_MODALITIES, "file")), "speaker"} - {None}
     return make_own_bunch(
         clips,

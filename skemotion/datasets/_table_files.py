@@ -120,6 +120,10 @@ def _read_text(file: str, separator: str, options: dict[str, Any]) -> pd.DataFra
         others = (other for other in ";\t" if other in str(header[0]))
         separator = next(others, separator)
     table = pd.read_csv(file, sep=separator, **reading).apply(_stripped)
+    # Spreadsheets save what surrounds a table as empty cells.
+    table = table.dropna(how="all").dropna(how="all", axis=1)
+    if table.empty:
+        raise pd.errors.EmptyDataError
     names = table.iloc[0].fillna("").tolist()
     table = table.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
     if len(set(names)) < len(names):

@@ -415,6 +415,11 @@ def test_what_cannot_be_fitted_is_refused(change, message):
         fusion().fit(X, y, groups)
 
 
+def test_branches_without_columns_are_refused():
+    with pytest.raises(ValueError, match=r"must be a list of \(name, estimator, columns\), such"):
+        FusionClassifier([("a", branch())]).fit(*problem()[:2])
+
+
 def test_names_and_positions_are_not_mixed():
     mixed = FusionClassifier([("a", branch(), "audio"), ("b", branch(), 1)])
     with pytest.raises(ValueError, match="not mixed"):

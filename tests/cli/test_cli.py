@@ -576,7 +576,12 @@ def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status
     model = tmp_path / "model.skops"
     environment = {**os.environ, "TMPDIR": str(scratch)}
     words = ("train", corpus, "-o", model, "--jobs", "2", "--recipe", "reference")
-    process = start(*words, env=environment)
+    # What is ignored here, as after nohup, would be ignored there.
+    here = signal.signal(number, signal.SIG_DFL)
+    try:
+        process = start(*words, env=environment)
+    finally:
+        signal.signal(number, here)
     while not list(scratch.glob("skemotion-*")):
         assert process.poll() is None
         time.sleep(0.05)

@@ -214,6 +214,12 @@ def test_tables_of_spreadsheets(folder):
         assert corpus.data["audio"].tolist() == [f"{c}#t=0.25,1.5", f"{c}#t=2"]
         assert corpus.target.tolist() == ["sad", "sad"]
         assert corpus.groups.tolist() == ["ann", "ann"]
+    # What surrounds a table on a sheet is saved with it.
+    for text in (rows.replace("\n", ";;\n") + ";;;;;;\n;;;;;;\n", ";;;;\n" + rows):
+        assert load_table(csv(folder, text)).groups.tolist() == ["ann", "ann"]
+    empty = csv(folder, ";;;;\n;;;;\n")
+    refused(empty, "expected a table, found an empty file")
+    refused(csv(folder, rows.replace(";ann", ";")), "column 'speaker', found none in row 0")
     minutes = load_table(csv(folder, "file,start,end,emotion\nc.wav,1:02.5,01:03,sad\n"))
     assert minutes.data["audio"].tolist() == [f"{c}#t=62.5,63"]
     with pytest.warns(UserWarning, match="'Sad' and 'sad' count as different emotions"):

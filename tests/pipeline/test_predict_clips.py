@@ -214,6 +214,9 @@ def test_find_clips(tmp_path):
         ["-", "-", "/marks.csv#t=1,2", "-"],
         ["-", "-", "zip://a/1.csv::m.zip", "-"],
     ]
+    for source in (str(tmp_path), tmp_path):
+        with pytest.raises(TypeError, match=r"must be a list of files.*: pass \["):
+            find_clips(source)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with files of sound or video"):
         find_clips([tmp_path / "empty"])
