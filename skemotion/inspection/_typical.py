@@ -77,7 +77,7 @@ def unwrapped(model: Any) -> Any:
                 model = getattr(model, name)
                 break
         else:
-            calibrated = getattr(model, "calibrated_classifiers_", ())
+            calibrated: Any = getattr(model, "calibrated_classifiers_", ())
             if isinstance(model, FrozenEstimator):
                 model = model.estimator
             elif len(calibrated) == 1:
