@@ -230,8 +230,9 @@ def _verdict(model: Any, table: Any) -> tuple[set[str] | None, NDArray[Any]]:
 
 
 def _explained(model: Any, table: Any) -> Explanation | None:
+    clip = table if hasattr(table, "columns") else table[0]
     try:
-        return explain(model, table, n_occlusions=_N_OCCLUSIONS)
+        return explain(model, clip, n_occlusions=_N_OCCLUSIONS)
     except (TypeError, ValueError):
         # A model without clips or averages, or a clip that cannot be used: the answer says which.
         return None
