@@ -64,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
         complain(
             f"warning: this model scales each speaker's clips by that speaker's own, and {nameless} "
             f"of {len(clips)} clips name no speaker: they are scaled by those of training, and "
-            "figures found with --per-speaker do not apply. Say who speaks by --speaker or a table."
+            "figures found with --per-speaker do not apply. Say who speaks, by --speaker or in a "
+            "table."
         )
     n_failed = 0
     predictions = predict_clips(
