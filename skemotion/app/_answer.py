@@ -281,7 +281,12 @@ def _notes(model: Any, recording: Recording, silent: bool, used: set[str] | None
                 "No voice was heard (is the microphone muted?): the answer comes from the picture."
             )
     if used is not None and "video" in branches and "video" not in used:
-        if recording.size is None:
+        if "landmarks" in getattr(model, "feature_names_in_", ()):
+            notes.append(
+                "This model reads faces from files of landmarks, which a recording does not have: "
+                "the answer comes from the sound."
+            )
+        elif recording.size is None:
             notes.append("There is no picture in this recording: the answer comes from the sound.")
         else:
             notes.append(

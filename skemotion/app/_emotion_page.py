@@ -63,7 +63,7 @@ class EmotionPage:
     ImportError
         If Gradio is not installed.
     TypeError
-        If the model has no `predict_proba`.
+        If the model has no `predict_proba`, or only reads files of landmarks.
 
     Examples
     --------
@@ -83,6 +83,12 @@ class EmotionPage:
             raise TypeError(
                 f"A page needs a model with predict_proba, got {type(model).__name__}: put it in a "
                 "CalibratedClassifierCV(ensemble=False)."
+            )
+        columns = set(getattr(model, "feature_names_in_", ()))
+        if "landmarks" in columns and columns.isdisjoint(("video", "audio")):
+            raise TypeError(
+                "A page needs a model of picture or sound, got one of landmarks' files, which a "
+                "recording does not have: train it with picture='face'."
             )
         if not max_seconds > 0:
             raise ValueError(f"max_seconds must be positive, got {max_seconds}.")

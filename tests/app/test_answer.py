@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import encode_wav
 from sklearn.linear_model import LogisticRegression
@@ -87,6 +88,27 @@ def test_a_model_of_a_column_of_clips_is_explained_too(tmp_path):
     assert "in log-odds: 0.7 doubles the odds." in answer_html(answer)
     model[-1].coef_ *= 10_000
     assert "decision function." in answer_html(answer_recording(model, recording))
+
+
+def test_a_recording_has_no_landmarks(tmp_path):
+    rng = np.random.default_rng(0)
+    face = rng.uniform(100, 200, (68, 2))
+    X = pd.DataFrame(
+        {
+            "audio": [(RATE, voice(0.6, pitch, seed)) for seed, pitch in enumerate([110, 220] * 8)],
+            "landmarks": [face + rng.normal(size=(9, 68, 2)) for _ in range(16)],
+        }
+    )
+    y = ["sad", "angry"] * 8
+    both = make_emotion_pipeline("both", picture="landmarks").fit(X, y)
+    answer = answer_recording(both, save(tmp_path / "a.wav", voice(1, 215)))
+    assert answer.label == "angry"
+    assert [note.partition(",")[0] for note in answer.notes] == [
+        "This model reads faces from files of landmarks"
+    ]
+    alone = make_emotion_pipeline("video", picture="landmarks").fit(X, y)
+    with pytest.raises(TypeError, match="landmarks' files, which a recording does not have"):
+        EmotionPage(alone)
 
 
 @pytest.mark.parametrize(
