@@ -62,10 +62,10 @@ def run(options: argparse.Namespace) -> int:
     nameless = len(clips) if column not in clips else int(clips[column].isna().sum())
     if about["uses_speaker_clips"] and nameless:
         complain(
-            f"warning: this model scales each speaker's clips by that speaker's own, and {nameless} "
-            f"of {len(clips)} clips name no speaker: they are scaled by those of training, and "
-            "figures found with --per-speaker do not apply. Say who speaks, by --speaker or in a "
-            "table."
+            "warning: this model scales each speaker's clips by that speaker's own, and "
+            f"{nameless} of {len(clips)} clips name no speaker: they are scaled by those of "
+            "training, and figures found with --per-speaker do not apply. Say who speaks, by "
+            "--speaker or in a table."
         )
     n_failed = 0
     predictions = predict_clips(
