@@ -188,7 +188,8 @@ def test_models_without_probabilities_and_labels_that_are_numbers(clips, opened,
 
 
 def test_find_clips(tmp_path):
-    for name in ("sub/b.mp4", "a.WAV", "notes.txt", ".hidden.wav", "table.csv", "marks.csv"):
+    seen = ("sub/b.mp4", "sub/camera.MTS", "sub/phone.amr", "a.WAV")
+    for name in (*seen, "notes.txt", ".hidden.wav", "table.csv", "marks.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "table.csv").write_text("file,start,end,speaker\nsub/b.mp4,1,2,ann\ngone.wav,,,\n")
@@ -207,6 +208,8 @@ def test_find_clips(tmp_path):
     assert found.map(lambda cell: cell.replace(folder, "")).to_numpy().tolist() == [
         ["/a.WAV", "/a.WAV", "-", "-"],
         ["/sub/b.mp4", "/sub/b.mp4", "-", "-"],
+        ["/sub/camera.MTS", "/sub/camera.MTS", "-", "-"],
+        ["/sub/phone.amr", "/sub/phone.amr", "-", "-"],
         ["/sub/b.mp4#t=1,2", "/sub/b.mp4#t=1,2", "-", "ann"],
         ["-", "/gone.wav", "-", "-"],
         ["me.mp4#t=1,2", "me.mp4#t=1,2", "-", "-"],
