@@ -45,7 +45,8 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         raise ValueError(
             f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
         )
-    if isinstance(X, Iterator | Set | Mapping | MappingView):
+    # One kind of sparse array is a dict; checks of arrays refuse it.
+    if isinstance(X, Iterator | Set | Mapping | MappingView) and not hasattr(X, "shape"):
         raise TypeError(
             f"Expected a column of clips, such as a list or a Series, got a {type(X).__name__}: "
             "pass a list of clips."
