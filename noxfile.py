@@ -44,7 +44,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests, on the real clips too where they are present."""
     install(session, "tests", extras=EXTRAS)
     # The installed package is tested, not the folder next to it; its docstrings are tests as well.
-    session.run("pytest", "-n", "2", *session.posargs, env=TESTING)
+    # A module's tests stay together, so that what they share is made once.
+    session.run("pytest", "-n", "2", "--dist=loadscope", *session.posargs, env=TESTING)
 
 
 @nox.session

@@ -21,7 +21,8 @@ import joblib
 from measure import Outcome, Row, conclude, process
 from scaling import scaling
 
-NAMES = ("hog3d", "decoding", "audio", "functionals", "tucker", "path", "memory", "search")
+NAMES = ("hog3d", "decoding", "loading", "audio", "functionals", "tucker", "path", "isolation",
+         "memory", "search")  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "av", "opencv-python-headless", "librosa",
             "numba", "tensorly")  # fmt: skip

@@ -1,7 +1,7 @@
 """Compare all recipes and companion methods: same clips, same speaker-independent folds.
 
     python examples/compare_methods.py                          # a synthetic corpus
-    python examples/compare_methods.py --data ../shared/data    # RAVDESS and Java-SED
+    python examples/compare_methods.py --data corpora            # its java-sed and ravdess
     python examples/compare_methods.py --corpus RAVDESS --landmarks FacialTracking.zip
     python examples/compare_methods.py --corpus FOLDER --naming crema-d --methods "statistics-*"
 

@@ -18,7 +18,7 @@ from ._answer import answer_recording, enrol_recording
 from ._enrolment import speaker_scalers
 from ._html import WAITING, answer_html, note_html, problem_html
 from ._layout import ENROL_SECONDS, make_blocks
-from ._prepare import prepare
+from ._prepare import hears, prepare
 from ._uploads import Uploads, UploadWatch
 from ._workers import Workers
 
@@ -154,6 +154,7 @@ class EmotionPage:
                 self._enrol if speaker_scalers(self.model) else None,
                 classes=[str(name) for name in self.model.classes_],
                 max_seconds=self.max_seconds,
+                takes_sound=hears(self.model),
                 is_upload=self._uploads.knows,
             )
             self._blocks.queue(max_size=_MOST_WAITING, default_concurrency_limit=self.n_workers)

@@ -7,6 +7,9 @@ from typing import Any
 
 from ._html import BUSY, FOOT, WAITING, head_html, note_html
 
+# What the system may know no kind of, besides what it knows for sound.
+_SOUNDS = ("audio", ".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aiff", ".wma")
+
 #: Seconds of a recording that a speaker is enrolled by, at most.
 ENROL_SECONDS = 120.0
 
@@ -20,6 +23,7 @@ def make_blocks(
     *,
     classes: Sequence[str],
     max_seconds: float,
+    takes_sound: bool,
     is_upload: Callable[[str], bool],
 ) -> Any:
     """Lay out the page.
@@ -37,6 +41,8 @@ def make_blocks(
         The emotions.
     max_seconds : float
         Length of a recording.
+    takes_sound : bool
+        Whether a file of sound alone can have an answer.
     is_upload : callable
         Says whether a path is that of an upload.
 
@@ -59,6 +65,7 @@ def make_blocks(
         with gradio.Row(equal_height=False, elem_id="sk-main"):
             with gradio.Column(min_width=320):
                 video = _recorder(gradio, "Recording", "sk-recording", is_upload)
+                sound = _sound_button(gradio, is_upload) if takes_sound else None
                 # Filled by the page's script.
                 words = '<p class="sk-help" id="sk-help" role="status"></p>'
                 gradio.HTML(words, elem_id="sk-words")
@@ -72,6 +79,14 @@ def make_blocks(
             show_progress_on=place,
             **_EVENTS,
         )
+        if sound is not None:
+            sound.upload(
+                respond,
+                inputs=[sound, known],
+                outputs=[place, sound],
+                show_progress_on=place,
+                **_EVENTS,
+            )
         if enrol is not None:
             _add_enrolment(gradio, known, enrol, is_upload)
         gradio.HTML(FOOT, elem_id="sk-foot")
@@ -130,11 +145,25 @@ def _recorder(gradio: Any, label: str, name: str, is_upload: Callable[[str], boo
         elem_id=name,
     )
 
+    return _careful(gradio, video, is_upload)
+
+
+def _sound_button(gradio: Any, is_upload: Callable[[str], bool]) -> Any:
+    """Take what the recorder does not: files of sound."""
+    button = gradio.UploadButton(
+        "Upload a sound file", file_types=list(_SOUNDS), size="sm", elem_id="sk-sound"
+    )
+    return _careful(gradio, button, is_upload)
+
+
+def _careful(gradio: Any, component: Any, is_upload: Callable[[str], bool]) -> Any:
+    """Let a component take what was uploaded, and nothing else."""
+
     async def uploaded(path: str) -> str:
         if not is_upload(path):
             raise gradio.Error("This recording is not there any more. Make or upload it again.")
         return path
 
     # Gradio would download whatever address a request names, and keep a list of all files.
-    video.async_move_resource_to_block_cache = uploaded
-    return video
+    component.async_move_resource_to_block_cache = uploaded
+    return component

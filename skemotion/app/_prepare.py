@@ -1,4 +1,4 @@
-"""What a process does before its first answer, so that nobody waits for it."""
+"""What a model needs: what a process does before its first answer, and whether it takes sound."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
+from ..audio import AudioLoader
 from ..base import model_parts
 from ..io import MediaError
 from ..video import FaceLandmarks
@@ -41,6 +42,22 @@ def prepare(model: Any) -> None:
         _write_noise(path)
         with suppress(MediaError):
             answer_recording(model, str(path))
+
+
+def hears(model: Any) -> bool:
+    """Say whether a model looks at sound.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+
+    Returns
+    -------
+    hears : bool
+    """
+    columns = getattr(model, "feature_names_in_", ())
+    return "audio" in columns or any(isinstance(part, AudioLoader) for part in model_parts(model))
 
 
 def _write_noise(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from ..io import MediaError
+from ..io import MediaError, without_workers
 
 _model: Any = None  # of a worker
 
@@ -99,4 +99,5 @@ def _take(model: Any) -> None:
 
 
 def _run(task: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-    return task(_model, *args, **settings)
+    with without_workers():  # this is one
+        return task(_model, *args, **settings)

@@ -227,11 +227,13 @@ def add_noise(waveform: NDArray[Any], factor: float, random_state: int = 0) -> N
         Of the waveform's dtype. What a float32 waveform gets, its float64 copy gets too.
     """
     with np.errstate(over="ignore"):
-        content = waveform.astype("<f4").tobytes()
-    digest = hashlib.blake2b(content, digest_size=16).digest()
+        content = np.ascontiguousarray(waveform, dtype="<f4")
+    digest = hashlib.blake2b(content.data, digest_size=16).digest()
     generator = np.random.default_rng([random_state, int.from_bytes(digest, "little")])
-    noise = factor * generator.standard_normal(len(waveform))
-    return (waveform + noise).astype(waveform.dtype)
+    noise = generator.standard_normal(len(waveform))
+    noise *= factor
+    noise += waveform
+    return noise.astype(waveform.dtype)
 
 
 def _length(waveform: NDArray[Any], rate: float) -> int:
@@ -242,7 +244,9 @@ def _resample(stretched: NDArray[Any], rate: float, n_samples: int) -> NDArray[A
     """Play a stretched waveform faster or slower, so that it has its old length again."""
     if rate != 1:
         stretched = soxr.resample(stretched, 1 / rate, 1.0, quality="soxr_hq")
-    return np.pad(stretched[:n_samples], (0, max(n_samples - len(stretched), 0)))
+    if len(stretched) < n_samples:
+        return np.pad(stretched, (0, n_samples - len(stretched)))
+    return stretched[:n_samples]
 
 
 def _check_variants(

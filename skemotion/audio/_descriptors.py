@@ -15,8 +15,9 @@ import librosa
 import numba
 import numpy as np
 import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from ._spectrum import count_frames
 
 _N_CHROMA = 12
 # Spectral contrast: edges of the octave bands in Hz, and the share of a band's bins that make up
@@ -53,16 +54,16 @@ def chroma(power: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[
     Equals `librosa.feature.chroma_stft`, its estimate of the clip's tuning included.
     """
     tuning = estimate_tuning(power, sample_rate, frame_length)
-    classes = _chroma_filters(tuning, sample_rate, frame_length) @ power
-    normalized: NDArray[Any] = librosa.util.normalize(classes, axis=0)
-    return normalized
+    classes: NDArray[Any] = _chroma_filters(tuning, sample_rate, frame_length) @ power
+    loudest = classes.max(axis=0)
+    loudest[loudest < np.finfo(loudest.dtype).tiny] = 1  # silence
+    classes /= loudest
+    return classes
 
 
 def estimate_tuning(power: NDArray[Any], sample_rate: int, frame_length: int) -> float:
     """Estimate a clip's deviation from A440, in semitones; equals `librosa.estimate_tuning`."""
-    frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=frame_length)
-    first, stop = np.searchsorted(frequencies, (150.0, min(4000.0, sample_rate / 2)))
-    first, stop = max(first, 1), min(stop, len(power) - 1)
+    first, stop = _tuned_bins(sample_rate, frame_length)
     # Of two neighbours, one at most is a peak.
     pitches = np.empty(max(stop - first + 1, 0) // 2 * power.shape[1], dtype=power.dtype)
     heights = np.empty_like(pitches)
@@ -73,16 +74,10 @@ def estimate_tuning(power: NDArray[Any], sample_rate: int, frame_length: int) ->
         return 0.0
     pitches, heights = pitches[:n_peaks], heights[:n_peaks]
     # The quieter half of the peaks is left out. The others lie so many semitones off A440's scale:
-    loud = pitches[heights >= np.median(heights)]
-    deviation = _N_CHROMA * librosa.hz_to_octs(loud)
-    deviation -= np.floor(deviation)
-    deviation[deviation >= 0.5] -= 1.0
-    # `librosa.pitch_tuning` has it from `numpy.histogram`, which sorts all of them first. A bin's
-    # number is computed, and corrected where rounding has put it on the wrong side of an edge.
-    bins = np.minimum(((deviation + 0.5) * (len(_EDGES) - 1)).astype(np.intp), len(_EDGES) - 2)
-    bins += deviation >= _EDGES[bins + 1]
-    bins -= deviation < _EDGES[bins]
-    return float(_EDGES[np.bincount(bins).argmax()])
+    pitches, heights = pitches[:n_peaks], heights[:n_peaks]
+    deviations = _N_CHROMA * librosa.hz_to_octs(pitches[heights >= _median(heights)])
+    # `librosa.pitch_tuning` has it from `numpy.histogram`, which sorts all of them first.
+    return float(_EDGES[_count_deviations(deviations, _EDGES).argmax()])
 
 
 def contrast(magnitude: NDArray[Any], sample_rate: int, frame_length: int) -> NDArray[Any]:
@@ -120,34 +115,41 @@ def zero_crossing_rate(
 
     Equals `librosa.feature.zero_crossing_rate`.
     """
-    # Down to this, a sample counts as zero, which is positive.
-    negative = waveform < -1e-10
-    half = frame_length // 2
-    crossings = np.zeros(len(waveform) + 2 * half, dtype=bool)
-    crossings[half + 1 : half + len(waveform)] = negative[1:] != negative[:-1]
-    # Counted once for all frames. A frame's first sample has none before it.
-    total = crossings.cumsum(dtype=np.int32)
-    starts = np.arange(0, len(total) - frame_length + 1, hop_length)
-    rate = (total[starts + frame_length - 1] - total[starts]) / frame_length
-    return np.asarray(rate[np.newaxis])
+    n_frames = count_frames(len(waveform), frame_length, hop_length)
+    rate = np.empty((1, n_frames))
+    _count_crossings(waveform, frame_length, hop_length, rate[0])
+    return rate / frame_length
 
 
-def root_mean_square(frames: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
+def root_mean_square(
+    waveform: NDArray[Any], frame_length: int, hop_length: int
+) -> NDArray[np.float64]:
     """Return the loudness of frames of samples; equals `librosa.feature.rms`."""
-    frame_length = frames.shape[1]
-    if frame_length % hop_length:
-        energy = np.einsum("ij,ij->i", frames, frames)
-    else:  # frames share their parts, so that each part is squared once
-        last = frames[-1, hop_length:].reshape(-1, hop_length)
-        parts = [np.einsum("ij,ij->i", part, part) for part in (frames[:, :hop_length], last)]
-        energy = sliding_window_view(np.concatenate(parts), frame_length // hop_length).sum(axis=1)
-    return np.asarray(np.sqrt(energy / frame_length)[np.newaxis])
+    n_frames = count_frames(len(waveform), frame_length, hop_length)
+    energy = np.empty((1, n_frames))
+    _sum_squares(waveform, frame_length, hop_length, energy[0])
+    return np.sqrt(energy / frame_length)
 
 
 def _decibels(power: NDArray[Any]) -> NDArray[Any]:
     """Take logarithms, down to 80 dB below the largest; equals `librosa.power_to_db`."""
     levels: NDArray[Any] = 10 * np.log10(np.maximum(power, 1e-10))
     return np.maximum(levels, levels.max() - 80)
+
+
+def _median(values: NDArray[Any]) -> Any:
+    """Return the median of finite numbers, without `numpy.median`'s search for others."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    parts = np.partition(values, (low, high))
+    return (parts[low] + parts[high]) / 2
+
+
+@lru_cache(maxsize=8)
+def _tuned_bins(sample_rate: int, frame_length: int) -> tuple[int, int]:
+    """Return between which bins peaks are looked for; these have two neighbours."""
+    frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=frame_length)
+    first, stop = np.searchsorted(frequencies, (150.0, min(4000.0, sample_rate / 2)))
+    return max(int(first), 1), min(int(stop), len(frequencies) - 1)
 
 
 @lru_cache(maxsize=8)
@@ -244,6 +246,52 @@ def _find_peaks(power, first, stop, sample_rate, frame_length, pitches, heights)
             heights[n_peaks] = here + real(0.5) * (real(0.5) * (right - left)) * shift
             n_peaks += 1
     return n_peaks
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_deviations(deviations, edges):  # type: ignore[no-untyped-def]
+    """Count numbers by their distance from the nearest integer, in bins between edges."""
+    real = deviations.dtype.type
+    counts = np.zeros(len(edges) - 1, np.int64)
+    for deviation in deviations:
+        off = deviation - np.floor(deviation)
+        if off >= real(0.5):
+            off -= real(1.0)
+        # Computed, and corrected where rounding has put it on the wrong side of an edge.
+        place = min(int((off + real(0.5)) * real(len(counts))), len(counts) - 1)
+        place += off >= edges[place + 1]
+        place -= off < edges[place]
+        counts[place] += 1
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_crossings(waveform, frame_length, hop_length, counts):  # type: ignore[no-untyped-def]
+    # Down to this, a sample counts as zero, which is positive.
+    zero = waveform.dtype.type(-1e-10)
+    for f in range(len(counts)):
+        start = f * hop_length - frame_length // 2
+        # A frame's first sample has none before it.
+        first, stop = max(start, 0) + 1, min(start + frame_length, len(waveform))
+        count = 0
+        if first < stop:
+            samples, before = waveform[first:stop], waveform[first - 1 : stop - 1]
+            for i in range(len(samples)):
+                count += (samples[i] < zero) != (before[i] < zero)
+        counts[f] = count
+
+
+# The order of the sum is left open, so that it becomes vector instructions.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _sum_squares(waveform, frame_length, hop_length, sums):  # type: ignore[no-untyped-def]
+    for f in range(len(sums)):
+        start = f * hop_length - frame_length // 2
+        samples = waveform[max(start, 0) : max(start + frame_length, 0)]
+        total = 0.0
+        for i in range(len(samples)):
+            sample = np.float64(samples[i])
+            total += sample * sample
+        sums[f] = total
 
 
 @numba.njit(cache=True, nogil=True)

@@ -24,7 +24,7 @@ from ._descriptors import (
     zero_crossing_rate,
 )
 from ._pitch import pitch_candidates, track_pitch
-from ._spectrum import cut_frames, magnitude_spectrum
+from ._spectrum import count_frames, cut_frames, magnitude_spectrum
 
 _LOUDEST = 1e12  # whose power over a frame is still within single precision
 _OF_MAGNITUDE = {"contrast", "centroid", "rolloff", "bandwidth"}
@@ -163,8 +163,7 @@ class AudioFeatures(ClipTransformer):
         """
         names = _names(self.features, self.n_mfcc, self.n_mels, self.deltas)
         if self.clip_shape_:
-            silence = np.zeros(self.n_features_in_)
-            n_frames = len(cut_frames(silence, self.frame_length, self.hop_length))
+            n_frames = count_frames(self.n_features_in_, self.frame_length, self.hop_length)
             suffixes = [f"_frame{i:05d}" for i in range(n_frames)]
         elif self.n_features_in_ == 1:
             suffixes = [""]
@@ -220,23 +219,23 @@ def audio_features(
     array([  0.71, 440.25])
     """
     _check_features(features, n_mfcc, n_mels)
-    peak = np.abs(waveform).max(initial=0)
+    peak = max(waveform.max(initial=0), -waveform.min(initial=0))
     if peak > _LOUDEST:
         raise ValueError(
             f"expected samples of at most {_LOUDEST:g}, found {peak:.3g}. Scale the waveform to "
             "[-1, 1]."
         )
-    frames = cut_frames(waveform, frame_length, hop_length)
-    magnitude = cache(lambda: magnitude_spectrum(frames, waveform.dtype))
+    frames = (frame_length, hop_length)
+    magnitude = cache(lambda: magnitude_spectrum(waveform, *frames))
     power = cache(lambda: np.square(magnitude(), out=magnitude()))
     mel = cache(lambda: mel_spectrum(power(), n_mels, sample_rate, frame_length))
     bins: dict[str, Any] = {"sr": sample_rate, "n_fft": frame_length}
     centroid = cache(lambda: librosa.feature.spectral_centroid(S=magnitude(), **bins))
-    candidates = cache(lambda: pitch_candidates(frames, sample_rate))
+    candidates = cache(lambda: pitch_candidates(cut_frames(waveform, *frames), sample_rate))
     compute: dict[str, Callable[[], NDArray[Any]]] = {
         "mfcc": lambda: mfcc(mel(), n_mfcc),
-        "zcr": lambda: zero_crossing_rate(waveform, frame_length, hop_length),
-        "rms": lambda: root_mean_square(frames, hop_length),
+        "zcr": lambda: zero_crossing_rate(waveform, *frames),
+        "rms": lambda: root_mean_square(waveform, *frames),
         "chroma": lambda: chroma(power(), sample_rate, frame_length),
         "contrast": lambda: contrast(magnitude(), sample_rate, frame_length),
         "mel": mel,
@@ -252,7 +251,7 @@ def audio_features(
     # Power replaces magnitude where that is, once nothing else needs it.
     in_turn = sorted(dict.fromkeys(features), key=lambda name: name not in _OF_MAGNITUDE)
     computed = {name: compute[name]() for name in in_turn}
-    curves = np.vstack([computed[name] for name in features])
+    curves = np.concatenate([computed[name] for name in features])
     if deltas:
         orders = range(1, deltas + 1)
         curves = np.vstack([curves, *(derivative(curves, order) for order in orders)])

@@ -15,7 +15,7 @@ from ..io import network_files, onnxruntime
 from ._descriptors import mel_spectrum
 from ._names import names_of_rows
 from ._onnx_network import open_audio_network, run_audio_network
-from ._spectrum import cut_frames, magnitude_spectrum
+from ._spectrum import count_frames, magnitude_spectrum
 
 _POSITIVE = [Interval(Integral, 1, None, closed="left")]
 _BLOCK = 4096  # frames whose spectra are in memory at once
@@ -232,11 +232,11 @@ class ONNXAudioBackbone(ClipTransformer):
 
     def _mel_spectrogram(self, clip: NDArray[Any]) -> NDArray[np.float32]:
         """Return the power in mel bands, in dB, as (n_frames, n_mels)."""
-        frames = cut_frames(clip, self.frame_length, self.hop_length)
-        mel = np.empty((len(frames), self.n_mels), dtype=np.float32)
-        for start in range(0, len(frames), _BLOCK):
-            block = frames[start : start + _BLOCK]
-            power = magnitude_spectrum(block, clip.dtype) ** 2
+        frames = (self.frame_length, self.hop_length)
+        n_frames = count_frames(len(clip), *frames)
+        mel = np.empty((n_frames, self.n_mels), dtype=np.float32)
+        for start in range(0, n_frames, _BLOCK):
+            power = magnitude_spectrum(clip, *frames, start, start + _BLOCK) ** 2
             mel[start : start + _BLOCK] = mel_spectrum(
                 power, self.n_mels, self.sample_rate, self.frame_length
             ).T

@@ -19,6 +19,7 @@ from ._columns import (
 )
 from ._groups import group_params
 from ._kinds import rows_from
+from ._labels import check_labels
 from ._output import TableOutputMixin
 from ._parts import model_parts
 from ._tables import as_table, column_names, speaker_codes
@@ -35,6 +36,7 @@ __all__ = [
     "check_cell",
     "check_clips",
     "check_input_names",
+    "check_labels",
     "clip_column",
     "column_names",
     "group_params",

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from ..io import MediaError
 from ._checks import check_clips, check_input_names, remember_column
 from ._columns import clip_column, object_array, one_column
-from ._kinds import KINDS, check_clip, first_row, refuse_one_in_color
+from ._kinds import check_clip, check_result, first_row, kind_of, refuse_one_in_color
 from ._output import TableOutputMixin
 
 
@@ -246,7 +246,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         return type(self).__name__.lower()
 
     def _check_array(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        kind = KINDS[self._array_kind]
+        kind = kind_of(self, self._array_kind)
         if self._array_kind == "frames":
             refuse_one_in_color(self, getattr(X, "shape", ()))
         X = check_clips(
@@ -304,7 +304,7 @@ class ClipTransformer(TableOutputMixin, TransformerMixin, BaseEstimator):
         is_columns = self.ragged and isinstance(result, list) and bool(result)
         if is_columns and all(isinstance(array, np.ndarray) for array in result):
             return result
-        result = np.asarray(result)
+        result = check_result(self, result, row)
         # Single precision is kept, even if NumPy computes in double.
         is_single = getattr(clip, "dtype", None) == np.float32
         return result.astype(np.float32) if is_single and result.dtype == np.float64 else result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, TypeGuard
 
@@ -38,10 +38,17 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     ------
     ValueError
         If X is a single clip.
+    TypeError
+        If X is an iterator, which can be read only once.
     """
     if isinstance(X, _SOURCE) or hasattr(X, "read"):
         raise ValueError(
             f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
+        )
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"Expected a column of clips, got a {type(X).__name__}, which can be read only once: "
+            "pass a list."
         )
     has_rows = isinstance(X, list | tuple)
     if isinstance(X, list | tuple):
@@ -61,8 +68,8 @@ def one_column(column: NDArray[Any], content: str) -> NDArray[Any]:
     """Return a column, or a table of one column, as a 1-d array; refuse several columns."""
     if column.ndim == 2 and column.shape[1] > 1:
         raise ValueError(
-            f"Expected one column of {content}, got {column.shape[1]}: select one of them, "
-            'for example with ColumnTransformer([("video", loader, "video")]).'
+            f"Expected one column of {content}, got {column.shape[1]}: pass one of them, such as "
+            'table["video"], or select it by ColumnTransformer([("video", loader, "video")]).'
         )
     return column.ravel()
 

@@ -45,6 +45,30 @@ KINDS = {
 }
 
 
+def kind_of(stage: Any, takes: str) -> Kind:
+    """Return what a stage takes, by its name, and refuse names that mean nothing."""
+    if takes not in KINDS:
+        known = ", ".join(repr(name) for name in ("clips", *KINDS) if name != "sound")
+        raise TypeError(f"{type(stage).__name__}.takes must be one of {known}, got {takes!r}.")
+    return KINDS[takes]
+
+
+def check_result(stage: Any, result: Any, row: int) -> NDArray[Any]:
+    """Return what `transform_clip` gave as an array, and refuse what is none of numbers."""
+    found = type(result).__name__
+    try:
+        array = np.asarray(result)
+        if array.dtype.kind in "biufc":
+            return array
+        found = f"{found} of type {array.dtype}" if isinstance(result, np.ndarray) else found
+    except ValueError:
+        found += " with rows of different lengths"
+    raise TypeError(
+        f"{type(stage).__name__} gives no array of numbers for the clip in row "
+        f"{row + first_row()}, but {found}: see what it returns."
+    )
+
+
 def check_clip(stage: Any, cell: Any, row: int) -> Any:
     """Check a cell of a column of clips against what a stage takes.
 
@@ -69,7 +93,7 @@ def check_clip(stage: Any, cell: Any, row: int) -> Any:
     row += first_row()
     if stage.takes == "clips":
         return _check_source(cell, row)
-    kind = KINDS[stage.takes]
+    kind = kind_of(stage, stage.takes)
     if (
         np.uint8 in kind.dtype
         and getattr(cell, "dtype", None) == np.uint8

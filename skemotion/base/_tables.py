@@ -32,7 +32,8 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
     Raises
     ------
     ValueError
-        If X is a table with none of `columns`, one with two of a name, or numbers without names.
+        If X is a table with none of `columns`, one with two of a name, a single row of a table, or
+        numbers without names.
 
     Examples
     --------
@@ -69,6 +70,11 @@ def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:
         raise ValueError(
             f"Expected a table with {_listed(columns)}, or a list of clips, found an array of "
             f"shape {X.shape}, which has no names: make it a DataFrame."
+        )
+    if isinstance(X, pd.Series) and set(columns) & set(X.index):
+        raise ValueError(
+            f"Expected a table with {_listed(columns)}, or a list of clips, found one row of a "
+            "table: pass table.iloc[[row]], which keeps its columns."
         )
     clips = pd.Series([*X], dtype=object)
     return pd.DataFrame(dict.fromkeys(columns, clips))

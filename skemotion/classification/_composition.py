@@ -61,6 +61,12 @@ class BranchComposition(_BaseComposition):
 
     def _checked_branches(self) -> Branches:
         branches: Branches = self.estimators or [("all", LogisticRegression(), slice(None))]
+        for branch in branches:
+            if not isinstance(branch, tuple | list) or len(branch) != 3:
+                raise ValueError(
+                    "estimators must be a list of (name, estimator, columns), such as "
+                    f"('audio', make_pipeline(...), 'audio'), found {branch!r}."
+                )
         self._validate_names([name for name, _, _ in branches])
         branches = [branch for branch in branches if not isinstance(branch[1], str)]
         if not branches:

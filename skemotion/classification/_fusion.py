@@ -18,11 +18,10 @@ from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
-from ..base import as_table, column_names, group_params, speaker_codes
+from ..base import as_table, check_labels, column_names, group_params, speaker_codes
 from ..io import MediaError
 from ..preprocessing import enroll_speakers, uses_speaker_clips
 from ._branches import describe_rows, split_branch
@@ -180,7 +179,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         """
         branches = self._checked_branches()
         # Before X: it would forget the names of the columns.
-        y = column_or_1d(validate_data(self, y=y), warn=True)
+        y = validate_data(self, y=y if y is None else check_labels(y, warn=True))
         X = self._table(X, [columns for _, _, columns in branches], reset=True)
         check_classification_targets(y)
         groups = self._groups(X, groups)
@@ -189,7 +188,7 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"FusionClassifier needs two classes or more, found 1 class: "
-                f"{self.classes_.tolist()[0]!r}."
+                f"{self.classes_.tolist()[0]!r}. Add clips of others."
             )
         self._fitted: dict[str, tuple[Any, Any, Any]] = {}
         self.named_estimators_: dict[str, Any] = {}

@@ -29,8 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Print number and size of the entries, and prune them where that is asked for."""
     if options.prune != (options.max_bytes is not None or options.older_than is not None):
         raise ValueError(
-            "--prune, and --older-than or --max-bytes, are given together: what to do, and which "
-            "entries to do it to."
+            "Give --prune together with --older-than or --max-bytes, which say what to remove."
         )
     from ..pipeline import ClipCache
 

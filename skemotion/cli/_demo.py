@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ._evaluate import check_pictures, report
-from ._options import PROTOCOLS, Commands, jobs_options
+from ._options import PROTOCOLS, Commands, jobs_options, whole_number
 from ._train import fit_and_save
 
 # The face landmarker's networks may not be there, so that functionals are those of sound.
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _number_of_actors(word: str) -> int:
-    n_actors = int(word)
+    n_actors = whole_number(word)
     if n_actors < 2:
         raise argparse.ArgumentTypeError("at least 2 actors are needed, to test on others")
     return n_actors

@@ -59,7 +59,14 @@ def run(options: argparse.Namespace) -> int:
             )
             print(f"Saved {page}")
     for result, other in zip(results, others, strict=False):
-        print(f"{result.protocol}, UAR compared with {options.compare}: {compare(other, result)}")
+        try:
+            difference = compare(other, result)
+        except ValueError as error:
+            raise ValueError(
+                f"{options.compare} (the first) cannot be compared with this run (the second): "
+                f"{error}"
+            ) from error
+        print(f"{result.protocol}, UAR compared with {options.compare}: {difference}")
     return 0
 
 

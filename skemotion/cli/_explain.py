@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("explain", help="say which parts of a clip made the answer")
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
     parser.add_argument("clip", metavar="CLIP", help="video or sound file")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE",
                         help=f"save as {', '.join(FORMATS)} by the ending, in place of lines on "
                         "standard output")  # fmt: skip
     parser.add_argument("--target", metavar="EMOTION",
@@ -26,8 +26,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print or save an explanation."""
-    if options.output is not None:
-        _check_output(options.output, options.clip)
+    if options.out is not None:
+        _check_output(options.out, options.clip)
     from ..inspection import explain, write_explanation
     from ..persistence import load_model
 
@@ -36,10 +36,10 @@ def run(options: argparse.Namespace) -> int:
         explanation = explain(model, options.clip, target=options.target)
     except TypeError as error:  # about the model
         raise ValueError(f"{options.model}: {error}") from error
-    if options.output is None:
+    if options.out is None:
         print(explanation)
     else:
-        print(f"Saved {write_explanation(explanation, options.output)}")
+        print(f"Saved {write_explanation(explanation, options.out)}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ._options import Commands
+from ._options import Commands, whole_number
 
 
 def add(commands: Commands) -> None:
@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     ravdess = things.add_parser("ravdess", help="RAVDESS speech (CC BY-NC-SA 4.0, non-commercial)")
     ravdess.add_argument("--modality", choices=("audio", "video", "both"), default="audio",
                          help="0.2 GB of sound (default), 12 GB of video, or both")  # fmt: skip
-    ravdess.add_argument("--actors", type=int, nargs="+", metavar="N",
+    ravdess.add_argument("--actors", type=whole_number, nargs="+", metavar="N",
                          help="whose video, 1 to 24 (default: all)")  # fmt: skip
     ravdess.add_argument("--landmarks", action="store_true",
                          help="the published facial landmarks as well")  # fmt: skip

@@ -25,7 +25,7 @@ _STATUS = """\
 exit status:
   0    done
   1    a clip, a corpus or a model could not be used; one line per cause on standard error
-  2    the command line is wrong
+  2    the command line has an option or a value that it does not know
   130  interrupted (143 if terminated, 129 if the terminal is gone)
 """
 _INTERRUPTED = (
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = {number: signal.signal(number, _terminate) for number in _endings()}
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _Warnings()
             with limits_given(options), cluster_given(options):
                 return int(options.run(options))
     except BrokenPipeError:
@@ -104,5 +104,14 @@ def _endings() -> list[signal.Signals]:
     return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    complain(f"warning: {message}")
+class _Warnings:
+    """Shows each warning once: every split of an evaluation may give the same."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in self._shown:
+            self._shown.add(text)
+            complain(f"warning: {text}")

@@ -15,6 +15,8 @@ from ._cluster import cluster_options
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
 FOLDERS = "folders"
 TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
+# Which are refused as tables are, with what to do.
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
@@ -34,7 +36,7 @@ def jobs_options() -> argparse.ArgumentParser:
     limits = parser.add_argument_group(
         "limits", "a clip that exceeds them cannot be used, like one that crashes the decoder"
     )
-    limits.add_argument("--max-decode-seconds", type=float, metavar="SECONDS",
+    limits.add_argument("--max-decode-seconds", type=positive, metavar="SECONDS",
                         help="time for a clip (default: 600)")  # fmt: skip
     limits.add_argument("--max-memory", type=_gigabytes, metavar="GB",
                         help="memory for a clip (default: half of the machine's)")  # fmt: skip
@@ -112,7 +114,7 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def kind_of(options: argparse.Namespace) -> str:
     """Return where emotions and speakers come from: a table, folders, or a naming."""
-    is_table = Path(options.corpus).suffix.lower() in TABLES
+    is_table = Path(options.corpus).suffix.lower() in (*TABLES, *_SPREADSHEETS)
     return "table" if is_table else str(options.naming or NAMINGS[0])
 
 
@@ -124,19 +126,42 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(f"{folder}: cannot be written to. Give another folder.")
 
 
+def whole_number(word: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number") from None
+
+
+def positive(word: str) -> float:
+    """Read a number above 0."""
+    number = _number(word)
+    if not number > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number") from None
+
+
 def _number_of_workers(word: str) -> int:
-    n_jobs = int(word)
+    n_jobs = whole_number(word)
     if n_jobs == 0:
         raise argparse.ArgumentTypeError("0 workers do nothing: give 1 or more, or -1")
     return n_jobs
 
 
 def _gigabytes(word: str) -> int:
-    return int(float(word) * 1e9)
+    return int(positive(word) * 1e9)
 
 
 def _share(word: str) -> float:
-    share = float(word)
+    share = _number(word)
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError("a share lies between 0 and 1")
     return share

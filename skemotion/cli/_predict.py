@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ._cluster import cluster_options
-from ._messages import complain
+from ._messages import complain, print_line
 from ._options import Commands, check_folder, column_options, jobs_options
 
 # Times the duration of a training clip.
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             words = [prediction.clip, str(prediction.label)]
             if prediction.probabilities:
                 words.append(f"{max(prediction.probabilities.values()):.2f}")
-            print("\t".join(words), flush=True)
+            print_line(words)
             _warn_of_length(prediction.clip, training.get("seconds"))
     return 1 if n_failed else 0
 

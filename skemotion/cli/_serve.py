@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ._messages import complain
-from ._options import Commands
+from ._options import Commands, positive, whole_number
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
                         help="default: a free one from 7860 on")  # fmt: skip
     parser.add_argument("--auth", type=_user_and_password, metavar="USER:PASSWORD",
                         help="ask for these before the page is shown")  # fmt: skip
-    parser.add_argument("--max-seconds", type=_positive, default=60.0, metavar="N",
+    parser.add_argument("--max-seconds", type=positive, default=60.0, metavar="N",
                         help="length of a recording (default: %(default)g)")  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _port(word: str) -> int:
-    port = int(word)
+    port = whole_number(word)
     if not 1 <= port <= 65_535:
         raise argparse.ArgumentTypeError("a port lies between 1 and 65535")
     return port
@@ -58,10 +58,3 @@ def _user_and_password(word: str) -> tuple[str, str]:
     if not (user and colon and password):
         raise argparse.ArgumentTypeError("expected USER:PASSWORD, both not empty")
     return user, password
-
-
-def _positive(word: str) -> float:
-    number = float(word)
-    if not number > 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._messages import complain
-from ._options import Commands, check_folder
+from ._messages import complain, print_line
+from ._options import Commands, check_folder, positive, whole_number
 
 # As in skemotion.inspection, which takes seconds to import.
 FORMATS = (".csv", ".json", ".srt", ".vtt", ".TextGrid", ".png")
@@ -21,27 +21,27 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("timeline", help="say the emotions over time in long recordings")
     parser.add_argument("model", metavar="MODEL", help="file that train wrote")
     parser.add_argument("clips", metavar="CLIP", nargs="+", help="video or sound file")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE",
                         help=f"save as {', '.join(FORMATS)} by the ending, in place of lines on "
                         "standard output; only a suffix, such as .srt, saves next to each "
                         "clip")  # fmt: skip
-    parser.add_argument("--window", type=_positive, default=3.0, metavar="SECONDS",
+    parser.add_argument("--window", type=positive, default=3.0, metavar="SECONDS",
                         help="length of a window (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--hop", type=_positive, default=1.0, metavar="SECONDS",
+    parser.add_argument("--hop", type=positive, default=1.0, metavar="SECONDS",
                         help="from one window to the next (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--smooth", type=int, metavar="N",
+    parser.add_argument("--smooth", type=whole_number, metavar="N",
                         help="average over N windows, an odd number")  # fmt: skip
-    parser.add_argument("--fps", type=_positive, default=20.0, metavar="N",
+    parser.add_argument("--fps", type=positive, default=20.0, metavar="N",
                         help="frames a second in which faces are looked for "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--resume", action="store_true",
-                        help="go on where the same command was ended; needs --output")  # fmt: skip
+                        help="go on where the same command was ended; needs --out")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print or save a timeline per clip, and say which clips cannot be used."""
-    outputs = _outputs(options.clips, options.output)
+    outputs = _outputs(options.clips, options.out)
     parts = [None if path is None else _part(path) for path in outputs]
     _check_parts(parts, resume=options.resume)
     from .. import limits
@@ -92,7 +92,7 @@ def _part(path: Path) -> Path:
 def _check_parts(parts: Sequence[Path | None], *, resume: bool) -> None:
     """Refuse to resume nothing, and to throw away what an interrupted run has left."""
     if resume and None in parts:
-        raise ValueError("--resume goes on with a file: give one by --output.")
+        raise ValueError("--resume goes on with a file: give one by --out.")
     for part in parts:
         if part is not None and part.exists() and not resume:
             raise FileExistsError(
@@ -107,7 +107,7 @@ def _print(timeline: Any, clip: str) -> None:
         answer = ["-", "-", "-"]
         if row["modalities"]:
             answer = [str(label), f"{row[str(label)]:.2f}", row["modalities"]]
-        print("\t".join([clip, f"{row['start']:.2f}", f"{row['end']:.2f}", *answer]), flush=True)
+        print_line([clip, f"{row['start']:.2f}", f"{row['end']:.2f}", *answer])
 
 
 def _outputs(clips: Sequence[str], output: Path | None) -> list[Path | None]:
@@ -153,10 +153,3 @@ def _next_to(clip: str, ending: str) -> Path:
     whole, segment = split_fragment(clip)
     times = "" if segment is None else clip[len(whole) :]
     return Path(whole).with_suffix("").with_name(f"{Path(whole).stem}{times}{ending}")
-
-
-def _positive(word: str) -> float:
-    number = float(word)
-    if not number > 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..io import MediaError, split_fragment
 from ._files import PICTURE, SOUND, column, folder_files
-from ._table import load_table
+from ._own import warn_of_repeats
+from ._table import table_clips, table_speakers
 from ._table_files import TABLES
 
 _HEADER_BYTES = 4096
@@ -47,7 +48,8 @@ def find_clips(
     -------
     clips : pandas.DataFrame
         A row for each clip, with the columns ``video`` and ``audio``, which are both the file
-        itself unless it is from a table, and ``landmarks``; ``speaker`` if a table has it.
+        itself unless it is from a table, and ``landmarks``; ``speaker`` if a table has it, None in
+        rows that name none.
 
     Raises
     ------
@@ -55,6 +57,8 @@ def find_clips(
         If there is no clip in a folder.
     ValueError, FileNotFoundError
         If a table cannot be used.
+    TypeError
+        If `sources` is a single file or folder.
 
     See Also
     --------
@@ -72,8 +76,10 @@ def find_clips(
     >>> [Path(clip).name for clip in clips["video"]]
     ['a.wav', 'b.mp4', 'me.mp4']
     """
+    if isinstance(sources, str | os.PathLike):
+        raise TypeError(f"sources must be a list of files, folders and tables: pass [{sources!r}].")
     rows: list[dict[str, Any]] = []
-    columns: dict[str, Any] = {"video": video, "audio": audio, "landmarks": landmarks}
+    columns = {"video": video, "audio": audio, "landmarks": landmarks}
     for given in sources:
         source, path = os.fspath(given), Path(given)
         if path.is_dir():
@@ -83,8 +89,7 @@ def find_clips(
         elif path.suffix.lower() not in TABLES:
             rows.append({"video": source, "audio": source})
         else:
-            table = load_table(source, target=None, must_exist=False, **columns).data
-            rows += table.to_dict("records")
+            rows += _in_table(source, columns)
     names = ["video", "audio", "landmarks"]
     names += ["speaker"] if any("speaker" in row for row in rows) else []
     return pd.DataFrame({name: column([row.get(name) for row in rows]) for name in names})
@@ -97,6 +102,16 @@ def _in_folder(folder: Path) -> list[dict[str, Any]]:
             f"{folder}: expected a folder with files of sound or video, found none. Check the path."
         )
     return [{"video": file.address, "audio": file.address} for file in files]
+
+
+def _in_table(source: str, columns: dict[str, str | None]) -> list[dict[str, Any]]:
+    """List the clips of a table; unlike those to learn from, they need not have a speaker."""
+    others = dict.fromkeys(["groups", "start", "end", "target"])
+    table, found, clips, name = table_clips(source, {**columns, **others})
+    warn_of_repeats(clips, None, name)
+    speakers = table_speakers(table, found)
+    cells = clips if speakers is None else {**clips, "speaker": speakers}
+    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
 
 def _is_landmarks(path: Path) -> bool:

@@ -19,6 +19,11 @@ from ._table_files import read_table
 from ._table_times import cut_clips, read_times
 
 _MODALITIES = ("video", "audio", "landmarks")
+# What the command line calls the parameters that name columns.
+_OPTIONS = {name: f"--{name}" for name in _MODALITIES} | {
+    "target": "--label",
+    "groups": "--speaker",
+}
 
 
 def load_table(
@@ -142,34 +147,67 @@ def load_table(
     >>> [Path(clip).name for clip in corpus.data["video"]]
     ['interview.mp4#t=0,2.5', 'interview.mp4#t=2.5,4']
     """
-    table, folder, name = read_table(source, storage_options)
     asked = {
         "video": video, "audio": audio, "landmarks": landmarks, "groups": groups, "start": start,
         "end": end, "target": target,
     }  # fmt: skip
-    found = _find_columns(table, asked, name)
-    clips = _clips(table, found, folder, name)
-    if storage_options:
-        _check_reachable(clips, name)
-    starts, ends = (read_times(table, found.get(key), name) for key in ("start", "end"))
-    cut_clips(clips, starts, ends, name)
+    table, found, clips, name = table_clips(source, asked, storage_options)
     if must_exist:
         check_files(clips, name)
     labels = _labels(table, found.get("target"), name, "target=None where clips have no emotions")
     if labels is not None:
         warn_of_spellings(labels, name)
     warn_of_repeats(clips, labels, name)
-    parts = _labels(table, found.get("groups"), name, "a name for each")
-    who = "speaker" if "speaker" in table else found.get("groups")
+    parts = _labels(table, found.get("groups"), name, "another column of groups (--speaker)")
     used = {*(found.get(key) for key in (*_MODALITIES, "file")), "speaker"} - {None}
     return make_own_bunch(
         clips,
         labels,
         parts,
-        None if who is None else _plain(table[who]),
+        table_speakers(table, found),
         table.drop(columns=[column for column in table if column in used | {*_MODALITIES}]),
         f"Clips listed in {name}",
     )
+
+
+def table_clips(
+    source: Any, asked: dict[str, str | None], storage_options: dict[str, Any] | None = None
+) -> tuple[pd.DataFrame, dict[str, str], dict[str, list[str | None]], str]:
+    """Read a table, and the addresses of its clips.
+
+    Parameters
+    ----------
+    source : str, path-like or DataFrame
+        The table.
+    asked : dict of str to str or None
+        Columns, by the parameter of `load_table` that names them.
+    storage_options : dict, default=None
+        For fsspec.
+
+    Returns
+    -------
+    table : DataFrame
+    found : dict of str to str
+        Columns that are there, by parameter.
+    clips : dict of str to list of str or None
+        Addresses by modality; parts of recordings have their times.
+    name : str
+        What to call the table in an error.
+    """
+    table, folder, name = read_table(source, storage_options)
+    found = _find_columns(table, asked, name)
+    clips = _clips(table, found, folder, name)
+    if storage_options:
+        _check_reachable(clips, name)
+    starts, ends = (read_times(table, found.get(key), name) for key in ("start", "end"))
+    cut_clips(clips, starts, ends, name)
+    return table, found, clips, name
+
+
+def table_speakers(table: pd.DataFrame, found: dict[str, str]) -> list[Any] | None:
+    """Return who speaks in each row, None where that is not said; or None without a column."""
+    who = "speaker" if "speaker" in table else found.get("groups")
+    return None if who is None else _plain(table[who])
 
 
 def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) -> dict[str, str]:
@@ -177,7 +215,8 @@ def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) 
     there = f"There are: {', '.join(table.columns)}."
     for parameter, column in asked.items():
         if column is not None and column not in table:
-            hint = f"Pass {parameter}=... with one of them"
+            option = _OPTIONS.get(parameter)
+            hint = f"Pass {parameter}=... {f'({option}) ' if option else ''}with one of them"
             hint += (
                 ", or target=None where clips have no emotions." if parameter == "target" else "."
             )
@@ -193,7 +232,7 @@ def _find_columns(table: pd.DataFrame, asked: dict[str, str | None], name: str) 
     if not {"file", *_MODALITIES} & set(found):
         raise ValueError(
             f"{name}: expected a column of clips (file, video, audio or landmarks), found none. "
-            f"{there} Pass video=..., audio=... or both with one of them."
+            f"{there} Pass video=..., audio=... or both (--video, --audio) with one of them."
         )
     return {key: column for key, column in found.items() if column is not None}
 

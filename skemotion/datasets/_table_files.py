@@ -75,9 +75,9 @@ def _read_file(
     suffix = PurePosixPath(address).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(
-            f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found the "
-            f"suffix {suffix!r}. Read it yourself and pass the DataFrame, or load a folder by "
-            "load_folders."
+            f"{address or repr(address)}: expected a table ({', '.join(_SUFFIXES)}), found "
+            f"the suffix {suffix!r}. Save it as CSV, or read it yourself and pass the DataFrame; "
+            "load_folders loads folders."
         )
     if path is None:
         check_allowed(address)
@@ -120,6 +120,10 @@ def _read_text(file: str, separator: str, options: dict[str, Any]) -> pd.DataFra
         others = (other for other in ";\t" if other in str(header[0]))
         separator = next(others, separator)
     table = pd.read_csv(file, sep=separator, **reading).apply(_stripped)
+    # Spreadsheets save what surrounds a table as empty cells.
+    table = table.dropna(how="all").dropna(how="all", axis=1)
+    if table.empty:
+        raise pd.errors.EmptyDataError
     names = table.iloc[0].fillna("").tolist()
     table = table.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
     if len(set(names)) < len(names):

@@ -200,5 +200,5 @@ def _check_statistics(statistics: Sequence[str]) -> None:
     ):
         raise ValueError(
             f"statistics must be some of {', '.join(_STATISTICS)}, and percentiles p0 to p100; got "
-            f" {statistics!r}."
+            f"{statistics!r}."
         )

@@ -39,11 +39,11 @@ class Explanation:
     modalities : Series
         Effect of each modality, by name.
     parts : DataFrame
-        Effect of each part, with the columns ``modality``, ``part`` and ``effect``; the largest
-        first, whatever its sign.
+        Effect of each part, with the columns ``modality``, ``part``, ``n_values`` (how many values
+        of the clip's description it has) and ``effect``; the largest first, whatever its sign.
     details : DataFrame
-        The same for what parts consist of, with a column ``measure`` before ``effect``: measures
-        of the face or the voice, blocks of a picture, stretches of a curve.
+        The same for what parts consist of, with a column ``measure`` after ``part``: measures of
+        the face or the voice, blocks of a picture, stretches of a curve.
     maps : dict
         By modality, where a description has places: of a picture, an array of effects of shape
         (times, rows, columns); of curves, a DataFrame with a row for each curve and a column for
@@ -86,7 +86,8 @@ class Explanation:
         self.probabilities = probabilities
         self.average_probabilities = average_probabilities
         self.details = _by_size(details)
-        sums = details.groupby(["modality", "part"], sort=False)["effect"].sum()
+        numbers = [name for name in ("n_values", "effect") if name in details]
+        sums = details.groupby(["modality", "part"], sort=False)[numbers].sum()
         self.parts = _by_size(sums.reset_index())
         self.modalities = details.groupby("modality", sort=False)["effect"].sum()
         self.maps = maps or {}
@@ -103,8 +104,8 @@ class Explanation:
         Returns
         -------
         table : DataFrame
-            With the columns ``clip``, ``target``, ``modality``, ``part``, ``measure`` and
-            ``effect``.
+            With the columns ``clip``, ``target``, ``modality``, ``part``, ``measure``,
+            ``n_values`` and ``effect``.
         """
         table = self.details.copy()
         table.insert(0, "clip", self.clip)

@@ -168,16 +168,20 @@ def _words(explanation: Explanation) -> str:
     return (
         f"Effects are differences in {effect}. They lead from {explanation.average_score:.2f} "
         f"for the average clip to {explanation.score:.2f} for this one, and say where the model's "
-        "answer comes from, which need not be what the person feels."
+        "answer comes from, which need not be what the person feels. A part of many values can "
+        "have a large effect although each of them has a small one."
     )
 
 
 def _table(caption: str, table: pd.DataFrame, unit: str) -> str:
-    words = [name for name in table.columns if name != "effect"]
+    words = [name for name in table.columns if name not in ("n_values", "effect")]
     head = "".join(f'<th class="text" scope="col">{escape(str(name))}</th>' for name in words)
+    has_sizes = "n_values" in table
+    head += '<th scope="col">values</th>' if has_sizes else ""
     lines = []
     for row in table.to_dict("records"):
         cells = "".join(f'<td class="text">{escape(str(row[name]))}</td>' for name in words)
+        cells += f"<td>{row['n_values']}</td>" if has_sizes else ""
         lines.append(f"<tr>{cells}<td>{signed(row['effect'])}</td></tr>")
     return (
         f"<table><caption>{caption}</caption><thead><tr>{head}"

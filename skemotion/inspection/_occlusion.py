@@ -204,6 +204,19 @@ class OccludedClip:
             calibrator.beta_ = calibrator.beta_ / factor
         return bool(leaves)
 
+    def use_decisions(self) -> bool:
+        """Give decisions in place of probabilities from now on.
+
+        Returns
+        -------
+        done : bool
+            Whether the model has a decision function.
+        """
+        if not hasattr(self._model, "decision_function"):
+            return False
+        self._method = "decision_function"
+        return True
+
     def _named(self, n_questions: int) -> Any:
         """Give names of questions in place of the clip."""
         names = object_array([_question(number) for number in range(n_questions)])

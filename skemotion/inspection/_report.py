@@ -41,7 +41,7 @@ SUFFIXES = (".html", ".htm")
 # In the order of audit_split, with what each is, in full.
 _AUDITED = {
     "row": "the same row",
-    "file": "the same file",
+    "file": "the same file, or overlapping segments of one",
     "augmented copy": "variants of the same clip",
     "recording": "the same recording in another format",
     "speaker": "the same speaker",
@@ -276,8 +276,10 @@ def _leaks(evaluation: Evaluation) -> list[str]:
     if missing is None:
         parts.append("<p>The splits were not audited: no metadata of the clips was given.</p>")
     else:
+        shared = any(leak.kind == "speaker" and leak.is_note for leak in evaluation.leaks)
         looked = [words for kind, words in _AUDITED.items() if kind not in missing]
-        parts += [] if grave else ["<p>No leak was found.</p>"]
+        besides = " other than speakers, which the protocol has on both sides" if shared else ""
+        parts += [] if grave else [f"<p>No leak was found{besides}.</p>"]
         parts.append(f"<p>Looked for in training and test: {', '.join(looked) or 'nothing'}.</p>")
     parts += [unordered(notes)] if notes else []
     if missing:

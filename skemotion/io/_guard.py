@@ -154,8 +154,9 @@ def _prefer_for_the_oom_killer() -> None:
 def _serve(connection: Connection) -> None:
     """Run the calls that the caller sends, one after the other.
 
-    For each it sends ``("key", function or None, bytes of memory or None)``, the function only if
-    the worker does not have it, and the pickled arguments.
+    For each it sends ``("key", function or None, bytes of memory or None, folder or None)``, the
+    function only if the worker does not have it, the caller's working folder, and the pickled
+    arguments.
     """
     global _is_worker
     _is_worker = True
@@ -163,8 +164,11 @@ def _serve(connection: Connection) -> None:
     known = set(sys.modules)
     compiling = _Compiling(connection)
     while connection.poll(IDLE_SECONDS):
-        key, function, memory = connection.recv()
+        key, function, memory, folder = connection.recv()
         content = connection.recv_bytes()
+        if folder is not None:  # the caller may have gone elsewhere since the last call
+            with suppress(OSError):
+                os.chdir(folder)
         try:
             # The latest is last, as the caller assumes.
             functions[key] = functions.pop(key) if function is None else pickle.loads(function)

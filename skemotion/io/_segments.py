@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
-from itertools import chain
 from typing import Any
 
 import av
@@ -14,19 +13,8 @@ from ._errors import MediaError, beyond_limit, clip_name
 from ._fragments import Segment, split_fragment
 from ._limits import limits_in_force
 from ._media import Source, main_stream, open_stream
+from ._seeking import pictures_near, sound_near
 
-# Containers in which what is decoded after seeking has the times that it has when everything is
-# decoded. In others (such as MPEG's streams, which give a time to some frames alone) a segment is
-# decoded from the clip's start on.
-_SEEKABLE = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "avi"}
-_SEEKABLE_SOUND = _SEEKABLE | {"wav", "w64", "flac", "mp3", "ogg"}
-# Seconds before the segment that seeking aims at, one after the other: the key frame found may be
-# shown after the time sought, where a container sorts by the time of decoding.
-_BEFORE = (0, 2, 10)
-# Lossy sound depends on the frames before. What it takes to forget them: Opus asks for 0.08 s.
-_BEFORE_SOUND = (Fraction(1, 2), Fraction(3))
-# Codecs of sound whose frames are all equally long, so that a rounded time identifies it.
-_EQUAL_FRAMES = {"aac", "ac3", "eac3", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus"}
 # Seconds between the beginnings of sound and picture from which on they are taken into account:
 # encoders add some at the start, and containers round.
 _LEAST_DELAY = Fraction(1, 4)
@@ -232,19 +220,13 @@ def _frames_before(
     start: Fraction, whole: Source, container: Any, stream: Any
 ) -> Iterator[tuple[Fraction, Any]]:
     """Decode from a key frame that is shown no later than a time."""
-    if not start or container.format.name not in _SEEKABLE or not _is_timed(container, stream):
+    if not start or not _is_timed(container, stream):
         yield from _with_times(whole, container, stream, container.decode(stream))
         return
-    origin = getattr(next(container.decode(stream), None), "pts", None)
-    for before in _BEFORE:
-        if origin is None or before >= start:
-            break
-        place = origin + int((start - before) / stream.time_base)
-        frames = _decode_from(place, container, stream)
-        first = _next(frames)
-        if first is not None and first.key_frame and not first.is_corrupt and first.pts <= place:
-            yield from _with_times(whole, container, stream, chain([first], frames), origin)
-            return
+    near = pictures_near(start, container, stream)
+    if near is not None:
+        yield from _with_times(whole, container, stream, near.frames, near.at)
+        return
     with open_stream(whole, "video") as (container, stream):
         yield from _with_times(whole, container, stream, container.decode(stream))
 
@@ -253,26 +235,13 @@ def _sound_before(
     start: Fraction, whole: Source, container: Any, stream: Any
 ) -> Iterator[tuple[int, av.AudioFrame]]:
     """Decode from some time before another one; number each frame by its first sample."""
-    if start <= _BEFORE_SOUND[0] or container.format.name not in _SEEKABLE_SOUND:
+    if not start:
         yield from _count_samples(container.decode(stream), 0)
         return
-    frames = container.decode(stream)
-    first, second = next(frames, None), next(frames, None)
-    for before in _BEFORE_SOUND:
-        if first is None or second is None or first.pts is None or before >= start:
-            break
-        place = first.pts + int((start - before) / stream.time_base)
-        frames = _decode_from(place, container, stream)
-        cold = _next(frames)  # what comes before would add to it
-        warm = _next(frames)
-        at = (
-            None
-            if cold is None or warm is None
-            else _number(warm, first, second, container, stream)
-        )
-        if at is not None and at <= start * first.sample_rate:
-            yield from _count_samples(chain([warm], frames), at)
-            return
+    near = sound_near(start, container, stream)
+    if near is not None:
+        yield from _count_samples(near.frames, near.at)
+        return
     with open_stream(whole, "audio") as (container, stream):
         yield from _count_samples(container.decode(stream), 0)
 
@@ -281,41 +250,3 @@ def _count_samples(frames: Iterator[Any], at: int) -> Iterator[tuple[int, av.Aud
     for frame in frames:
         yield at, frame
         at += frame.samples
-
-
-def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) -> int | None:
-    """Return the number of a frame's first sample, or None if its time is not exact."""
-    if frame.pts is None or frame.sample_rate != first.sample_rate:
-        return None
-    if container.format.name == "ogg" and stream.codec_context.name == "flac":
-        return None  # FFmpeg stamps the last page of it wrongly after seeking
-    place = (frame.pts - first.pts) * stream.time_base * frame.sample_rate
-    if stream.codec_context.name not in _EQUAL_FRAMES:
-        # Containers of milliseconds have rounded it.
-        exact = (1 / (stream.time_base * frame.sample_rate)).denominator == 1
-        return int(place) if exact else None
-    size, tick = second.samples, stream.time_base * frame.sample_rate + 1
-    if tick == size + 1:
-        tick = Fraction(0)  # AVI counts frames, and rounds nothing
-    number = first.samples + round((place - first.samples) / size) * size
-    sure = frame.samples == size and 4 * tick < size and abs(place - number) <= tick
-    return number if sure else None
-
-
-def _next(frames: Iterator[Any]) -> Any:
-    """Return the next frame, or None where seeking led to what cannot be decoded."""
-    try:
-        return next(frames, None)
-    except av.FFmpegError:
-        return None
-
-
-def _decode_from(place: int, container: Any, stream: Any) -> Iterator[Any]:
-    """Decode from the key frame before a place on; nothing where its time is unknown."""
-    container.seek(place, stream=stream)
-    is_first = True
-    for packet in container.demux(stream):
-        if is_first and packet.size and packet.pts is None:
-            return
-        is_first = is_first and not packet.size
-        yield from packet.decode()

@@ -162,6 +162,14 @@ def call_isolated(function: Callable[..., Any], *arguments: Any, name: str) -> A
     return outcome.result(name)
 
 
+def _folder() -> str | None:
+    """Return the working folder, from which the paths of clips start."""
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:  # removed
+        return None
+
+
 class _Call(NamedTuple):
     number: int
     content: bytes  # the pickled arguments
@@ -258,7 +266,7 @@ class _Run:
             known = [key for key in worker.known if key != self._key]
             worker.known = [*known, self._key][-N_KEPT:]
             try:
-                worker.connection.send((self._key, function, self._limits.memory))
+                worker.connection.send((self._key, function, self._limits.memory, _folder()))
                 worker.connection.send_bytes(call.content)
             except (ConnectionError, BrokenPipeError):
                 self._died(work)

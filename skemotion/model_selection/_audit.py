@@ -58,7 +58,7 @@ _TEXTS = {
     ),
     "sentence": (
         "The same sentences are",
-        "Figures then say little about other sentences, which a corpus of few cannot help.",
+        "Figures then say little about other sentences; with few sentences that cannot be avoided.",
     ),
 }
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
+from ._pairing import pair_predictions
+
 if TYPE_CHECKING:
     from ._evaluation import Evaluation
 
@@ -65,7 +67,8 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     Parameters
     ----------
     a, b : Evaluation
-        Of the two models, under the same protocol.
+        Of the two models, under the same protocol. Clips are paired by their names, in any order;
+        without names by the rows of X. Speakers may have other names in the one than in the other.
 
     Returns
     -------
@@ -75,21 +78,19 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     Raises
     ------
     ValueError
-        If the two were not tested on the same clips, in the same order.
+        If the two were not tested on the same clips, as often, or the clips have other labels or
+        are divided into speakers otherwise.
 
     See Also
     --------
     Evaluation.from_frame : An evaluation from a file of predictions.
     """
-    for what in ("target", "groups", "rows"):
-        if not np.array_equal(_texts(getattr(a, what, None)), _texts(getattr(b, what, None))):
-            raise ValueError(
-                f"The evaluations differ in {what!r}: only models that were tested on the same "
-                "clips, in the same order, can be compared. Evaluate both with the same data, "
-                "protocol and random_state."
-            )
+    order, speakers = pair_predictions(a, b)
     # One may come from a file, where labels are texts.
-    return paired_difference(*map(_texts, (a.target, a.prediction, b.prediction, a.groups)))
+    target, first, second = (
+        np.asarray(column).astype(str) for column in (a.target, a.prediction, b.prediction)
+    )
+    return paired_difference(target, first, second[order], speakers)
 
 
 def paired_difference(y: Any, prediction_a: Any, prediction_b: Any, groups: Any) -> Comparison:
@@ -156,10 +157,6 @@ def paired_difference(y: Any, prediction_a: Any, prediction_b: Any, groups: Any)
     shares = (gains / clips.sum(axis=0)).mean(axis=1)
     p_value = _share_at_least(shares, difference, rng)
     return Comparison(difference, (float(low), float(high)), p_value, len(speakers), len(y))
-
-
-def _texts(column: Any) -> NDArray[np.str_]:
-    return np.array([str(cell) for cell in np.asarray(column).ravel().tolist()])
 
 
 def _recall_difference(

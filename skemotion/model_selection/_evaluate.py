@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
-from ..base import clip_column
+from ..base import check_labels, clip_column
 from ..io import clip_name
 from ..pipeline import ClipError, find_unusable, temporary_cache, usable_rows
 from ..preprocessing import uses_speaker_clips
@@ -125,8 +125,9 @@ def evaluate(
     Raises
     ------
     ValueError
-        Before any clip is opened: if lengths differ, a protocol or scorer is unknown, or there are
-        too few clips for the splits. Later, if too many clips cannot be used.
+        Before any clip is opened: if lengths differ, a row has no label or no speaker, a protocol
+        or scorer is unknown, both `cv` and another protocol than the default are given, or there
+        are too few clips for the splits. Later, if too many clips cannot be used.
     MediaError
         If a clip cannot be used and `max_unusable` is 0.
 
@@ -157,9 +158,9 @@ def evaluate(
     >>> evaluate(LogisticRegression(), X, y, cv=4, scoring="neg_log_loss").protocol
     'speakers unknown'
     """
-    protocols = check_protocols(protocol) if cv is None else [""]
-    y = column_or_1d(np.asarray(y))
-    groups = None if groups is None else column_or_1d(np.asarray(groups))
+    protocols = check_protocols(protocol, cv)
+    y = check_labels(y)
+    groups = None if groups is None else check_labels(groups, "speaker")
     check_consistent_length(X, y, groups, metadata)
     scorer = make_scorer(model, scoring)
     # Splits can be iterators, which are gone once they are read.

@@ -13,36 +13,51 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from ._split import WithinGroupShuffleSplit
 
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
+_DEFAULT = PROTOCOLS[1]  # of evaluate
 
 Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 _MOST_FOLDS = 12
 
 
-def check_protocols(protocol: Any) -> list[str]:
+def check_protocols(protocol: Any, cv: Any = None) -> list[str]:
     """Return the protocols as a list, and refuse unknown ones.
 
     Parameters
     ----------
     protocol : str or iterable of str
+    cv : int, splitter or iterable of (train, test), default=None
+        Splits in place of a protocol's.
 
     Returns
     -------
     protocols : list of str
+        One without a name if there is `cv`.
 
     Raises
     ------
     ValueError
-        If one is not known, or there is none.
+        If one is not known, or there is none; if there are `cv` and a protocol that was asked for;
+        if `cv` is text.
     """
+    if isinstance(cv, str):
+        raise ValueError(
+            f"cv must be an int, a splitter or an iterable of (train, test), got {cv!r}. Protocols "
+            "are given by protocol=."
+        )
     protocols = [protocol] if isinstance(protocol, str) else list(protocol)
+    if cv is not None and protocols != [_DEFAULT]:
+        raise ValueError(
+            f"Both cv and protocol={protocol!r} say how to split: give one of them. With cv, the "
+            "result says which protocol its splits amount to."
+        )
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown or not protocols:
         raise ValueError(
             f"protocol must be one of {', '.join(map(repr, PROTOCOLS))}, or a tuple of them, got "
             f"{unknown[0] if unknown else protocol!r}. Other splits are given as cv."
         )
-    return protocols
+    return protocols if cv is None else [""]
 
 
 def splitter_of(

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from math import ceil
 from numbers import Integral, Real
@@ -17,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from ..base import model_parts
-from ..io import claimed_seconds, identity
+from ..io import Limits, call_isolated, claimed_seconds, enforced, identity, limits_in_force
 from ..preprocessing import SpeakerScaler
 from ._prepared_clips import with_prepared_clips
 from ._timeline_answers import Answers
@@ -26,6 +27,8 @@ from ._timeline_windows import Recording, TimelineRow
 
 # Windows that are described at once: what is loaded of them is held.
 _BATCH = 8
+# What a recording may take, as a multiple of how long it may be.
+_PATIENCE = 20
 
 _positive = Interval(Real, 0, None, closed="neither")
 
@@ -112,8 +115,9 @@ def predict_timeline(
         If the speaker is not enrolled, or the checkpoint is of another recording, other settings
         or other emotions. That the model is the same is not checked.
     MediaError
-        If the recording is missing, cannot be used by any branch, or is beyond `skemotion.limits`:
-        half an hour, unless ``limits(max_seconds=...)`` and ``max_frames`` say otherwise.
+        If the recording is missing, cannot be used by any branch, crashes a decoder, or is beyond
+        `skemotion.limits`: half an hour, unless ``limits(max_seconds=...)`` and ``max_frames`` say
+        otherwise.
     FileNotFoundError, ImportError
         If what `FaceLandmarks` needs is missing.
 
@@ -137,6 +141,11 @@ def predict_timeline(
     cut there would have been resampled on its own and differ in its first and last milliseconds.
     A face is followed from before the window on, where a clip cut there begins with a detection;
     of several faces each window has the one that fills most of it.
+
+    All of this happens in a worker process, which a recording that crashes a decoder ends alone. It
+    is ended after 20 times ``limits(max_seconds=...)``, or the ``max_decode_seconds`` that are
+    given. In a notebook, whose progress bars no other process can draw, `verbose` keeps it in this
+    process.
 
     Loaders that can do this are `AudioLoader`, `VideoLoader` and `FaceLandmarks`, as the first
     step of a pipeline. A model with others gets segments, ``clip.mp4#t=10,13``, each of which is
@@ -170,26 +179,53 @@ def predict_timeline(
             "speaker."
         )
     clip = os.fspath(clip)
+    settings = {"window": window, "hop": hop, "fps": fps, "silence": silence}
+    own = limits_in_force()
+    words = (own, model, clip, settings, smooth, speaker, checkpoint, verbose)
+    if verbose and sys.stderr is not sys.__stderr__:
+        return _timeline(*words)
+    with enforced(own if own.need_workers else _patient(own)):
+        timeline: pd.DataFrame = call_isolated(_timeline, *words, name=clip)
+    return timeline
+
+
+def _patient(own: Limits) -> Limits:
+    """Give a long recording more time than a clip."""
+    seconds = max(own.max_decode_seconds, _PATIENCE * own.max_seconds)
+    return replace(own, max_decode_seconds=seconds)
+
+
+def _timeline(
+    own: Limits,
+    model: Any,
+    clip: str,
+    settings: dict[str, Any],
+    smooth: int | None,
+    speaker: str | None,
+    checkpoint: str | os.PathLike[str] | None,
+    verbose: bool,
+) -> pd.DataFrame:
+    """Ask the model about all windows."""
     model, loaders = with_prepared_clips(model)
-    settings: dict[str, Any] = {"window": window, "hop": hop, "fps": fps, "silence": silence}
-    with nullcontext() if checkpoint is None else TimelineCheckpoint(
+    file = checkpoint and TimelineCheckpoint(
         checkpoint,
         {"recording": identity(clip), **settings, "speaker": speaker,
          "emotions": [str(label) for label in model.classes_]},
-    ) as file:  # fmt: skip
-        known = [] if file is None else file.kept
+    )  # fmt: skip
+    with enforced(own), file or nullcontext():
+        known = file.kept if file else []
         answers = Answers(model, clip, [stage for _, stage in loaders], speaker, known)
-        if file is None or not file.is_complete:
+        if not (file and file.is_complete):
             recording = Recording(clip, [loader for loader, _ in loaders], **settings)
             reached = known[-1].end if known else 0.0
             rows = _with_progress(
-                recording.rows(len(known), reached), clip, window, hop, len(known), verbose=verbose
+                recording.rows(len(known), reached), clip, settings, len(known), verbose=verbose
             )
             while batch := list(islice(rows, _BATCH)):
                 verdicts = answers.add(batch)
-                if file is not None:
+                if file:
                     file.add(verdicts)
-            if file is not None:
+            if file:
                 file.finish()
     return answers.table(smooth or 1)
 
@@ -202,15 +238,16 @@ def _is_enrolled(model: Any, speaker: str) -> bool:
 def _with_progress(
     rows: Iterator[TimelineRow],
     clip: str,
-    window: float,
-    hop: float,
+    settings: dict[str, Any],
     n_known: int,
     *,
     verbose: bool,
 ) -> Iterator[TimelineRow]:
     """Show how many windows are done, if that is wanted."""
     seconds = claimed_seconds(clip) if verbose else None
-    n_rows = None if seconds is None else max(ceil((seconds - window) / hop), 0) + 1
+    n_rows = None
+    if seconds is not None:
+        n_rows = max(ceil((seconds - settings["window"]) / settings["hop"]), 0) + 1
     # A bar that is written into a log should not fill it.
     interval = 0.1 if sys.stderr.isatty() else 10
     return iter(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from itertools import pairwise
 from numbers import Integral
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, _safe_indexing, get_tags
+from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -24,6 +23,7 @@ from ._jobs import Failure, Job, Step
 from ._rows import progress, row_name, rows_of
 from ._running import ClipError, number_of_workers, run_clips, run_each, sift
 from ._stacking import emptied, stack
+from ._steps import checked_steps
 
 
 class UnusableClipWarning(UserWarning):
@@ -133,7 +133,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         self : ClipPipeline
         """
         steps = [(name, clone(step)) for name, step in self._per_clip_steps()]
-        rows = rows_of(X)
+        rows = rows_of(X, steps[0][1])
         is_column = clip_column(X) is not None
         if not is_column:
             steps[0][1].fit(X)
@@ -167,12 +167,12 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             the message names the clip.
         """
         self._validate_params()
-        X = rows_of(X)
+        job = self._job()
+        X = rows_of(X, job.steps[0][1])
         n_clips = _num_samples(X)
         if not n_clips:
             raise ValueError("Found array with 0 sample(s), while at least 1 clip is required.")
         names = [row_name(X, row) for row in range(n_clips)]
-        job = self._job()
         errors: list[ClipError] = []
         stop: list[Failure] = []
         # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at
@@ -290,28 +290,8 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         )
 
     def _per_clip_steps(self) -> list[Step]:
+        steps = checked_steps(self.steps)
         self._validate_names([name for name, _ in self.steps])
-        steps = [(name, step) for name, step in self.steps if step not in (None, "passthrough")]
-        if not steps:
-            raise ValueError("ClipPipeline needs at least one step.")
-        for name, step in steps:
-            if not hasattr(step, "transform"):
-                raise TypeError(
-                    f"Step {name!r} of ClipPipeline has no transform: {step!r}. Put a classifier "
-                    "after the ClipPipeline, in a Pipeline."
-                )
-            if isinstance(step, FrozenEstimator):
-                check_is_fitted(step.estimator)
-            elif get_tags(step).requires_fit:
-                raise ValueError(
-                    f"Step {name!r} of ClipPipeline ({type(step).__name__}) may learn from the "
-                    "data, but each clip is processed on its own. If it learns, put it after: "
-                    f"make_pipeline(ClipPipeline([...]), {type(step).__name__}(...)); or put it in "
-                    "fitted, as sklearn.frozen.FrozenEstimator(...). If it does not, derive it "
-                    "from skemotion.base.ClipTransformer, or set tags.requires_fit = False in its "
-                    "__sklearn_tags__."
-                )
-        _check_rates(steps)
         return steps
 
     def __sklearn_tags__(self) -> Tags:
@@ -319,23 +299,6 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _check_rates(steps: list[Step]) -> None:
-    """Refuse steps with different sample rates."""
-    rates = [
-        (name, value)
-        for name, step in steps
-        if hasattr(step, "get_params")
-        for key, value in step.get_params().items()
-        if key.rpartition("__")[2] == "sample_rate"
-    ]
-    for (before, gives), (after, expects) in pairwise(rates):
-        if gives != expects:
-            raise ValueError(
-                f"Steps disagree about the sample rate: {before!r} gives {gives:,} Hz, {after!r} "
-                f"expects {expects:,} Hz. Set both to one sample_rate."
-            )
 
 
 def _summary(errors: list[ClipError], n_clips: int) -> str:

@@ -102,8 +102,8 @@ class PredictionFile:
         if self.path.exists():
             if not resume:
                 raise FileExistsError(
-                    f"{self.path}: expected a new file, found one that is there. Go on with it by "
-                    "resume, or give another name."
+                    f"{self.path}: expected a new file, found one that is there. Go on with "
+                    "it by resume=True (--resume), remove it, or give another name."
                 )
             self.kept = self._read(clips)
         if self._suffix != ".json":

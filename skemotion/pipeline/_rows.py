@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..base import clip_column
+from ..base import clip_column, one_column
 from ..io import clip_name
 
 
-def rows_of(X: Any) -> Any:
-    """Make sure that X can be indexed row by row."""
+def rows_of(X: Any, first: Any = None) -> Any:
+    """Make sure that X can be indexed row by row, and is what the first step takes."""
     column = clip_column(X)
     if column is not None:
+        if getattr(first, "takes", None) == "clips":
+            return one_column(column, "clips")
         # A cell of one column is a clip, whatever it is; on its own, a number would be a table.
         return column.ravel() if column.shape[1:] == (1,) else column
     return X if hasattr(X, "__getitem__") else np.asarray(X)

@@ -202,6 +202,8 @@ class _Settings(NamedTuple):
     verbose: bool
     # Whether a clip counts where ``on_error`` is "nan".
     count_nan: bool = False
+    # Rows that are not to be tried: another branch, without which there is no result, has failed.
+    skipped: frozenset[int] = frozenset()
 
 
 def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
@@ -213,16 +215,12 @@ def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
         return _failures(steps[0], X, settings) if steps else {}
     if isinstance(model, ColumnTransformer):
-        return _in_any(
-            [
-                _failures(branch, _select(X, columns), settings)
-                for _, branch, columns in model.transformers
-            ]
-        )
+        branches = [(branch, columns) for _, branch, columns in model.transformers]
+        return _in_any(branches, X, settings)
     if getattr(model, "tolerates_missing_branches", False):
         return _tolerated(model, X, settings._replace(count_nan=True))
     if isinstance(model, FeatureUnion):
-        return _in_any([_failures(part, X, settings) for _, part in model.transformer_list])
+        return _in_any([(part, None) for _, part in model.transformer_list], X, settings)
     if isinstance(getattr(model, "estimator", None), BaseEstimator):
         return _failures(model.estimator, X, settings)
     return {}
@@ -250,11 +248,17 @@ def _select(X: Any, columns: Any) -> Any:
     return _safe_indexing(X, columns(X) if callable(columns) else columns, axis=1)
 
 
-def _in_any(found: list[_Errors]) -> _Errors:
-    merged: _Errors = {}
-    for errors in found:
-        merged = {**errors, **merged}
-    return merged
+def _in_any(branches: Sequence[tuple[Any, Any]], X: Any, settings: _Settings) -> _Errors:
+    """Return the rows that a branch cannot use, each of which is tried once.
+
+    A clip that hangs takes all the time that there is for it.
+    """
+    found: _Errors = {}
+    for branch, columns in branches:
+        clips = X if columns is None else _select(X, columns)
+        skipped = settings.skipped | found.keys()
+        found |= _failures(branch, clips, settings._replace(skipped=skipped))
+    return found
 
 
 def _in_all(found: list[_Errors]) -> _Errors:
@@ -269,8 +273,11 @@ class _Trial(NamedTuple):
     """A job that only fills the cache: its results are not returned."""
 
     job: Job
+    skipped: frozenset[int]
 
     def run(self, batch: Any, name: str, row: int) -> Failure | None:
+        if row in self.skipped:
+            return None
         result = self.job.run(batch, name, row)
         return result if isinstance(result, Failure) else None
 
@@ -285,9 +292,10 @@ class _Trial(NamedTuple):
 def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
     if settings.n_jobs is not None:
         pipeline = clone(pipeline).set_params(n_jobs=settings.n_jobs)
-    X = rows_of(X)
+    job = pipeline._job()
+    X = rows_of(X, job.steps[0][1])
     names = [row_name(X, row) for row in range(_num_samples(X))]
-    trial: Any = _Trial(pipeline._job())
+    trial: Any = _Trial(job, settings.skipped)
     errors: list[ClipError] = []
     stop: list[Failure] = []
     results = progress(

@@ -156,6 +156,37 @@ def test_a_stage_without_its_method_says_so():
         Nothing().transform([np.ones(3)])
 
 
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        (None, "NoneType"),
+        ({"mean": 1.0}, "dict"),
+        ([[1.0, 2.0], [3.0]], "list with rows of different lengths"),
+        (np.array(["loud"]), "ndarray of type <U4"),
+    ],
+)
+def test_a_stage_that_returns_no_numbers_is_named(result, found):
+    stage = ClipFunction(lambda clip: result if len(clip) < 9 else 1.0, takes="waveforms")
+    message = f"ClipFunction gives no array of numbers for the clip in row 1, but {found}: see"
+    with pytest.raises(TypeError, match=message):
+        stage.transform([np.ones(9), np.ones(5)])
+    # A mistake in the program, and not in the clip.
+    for on_error in ("raise", "nan"):
+        with pytest.raises(TypeError, match=message):
+            ClipPipeline([("f", stage)], on_error=on_error, flatten=True).fit_transform(
+                [np.ones(9), np.ones(5)]
+            )
+
+
+def test_a_stage_that_takes_what_there_is_not_says_what_there_is():
+    class Typo(Loudness):
+        takes = "waveform"
+
+    for X in ([np.ones(3)], np.ones((2, 3))):
+        with pytest.raises(TypeError, match=r"Typo.takes must be one of .*'waveforms'.*'waveform'"):
+            Typo().fit_transform(X)
+
+
 def test_an_own_stage_that_is_none_is_told_what_to_derive_from():
     class Plain(TransformerMixin, BaseEstimator):
         def fit(self, X, y=None):

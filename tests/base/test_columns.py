@@ -99,6 +99,22 @@ def test_a_single_clip_is_no_column():
             VideoLoader().fit(clip)
 
 
+def test_what_can_be_read_only_once_is_no_column(cells):
+    for stage in (AudioLoader(), ClipPipeline([("load", AudioLoader())])):
+        with pytest.raises(TypeError, match="got a generator, which can be read only once: pass a"):
+            stage.fit_transform(cells["path"]() for _ in range(2))
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "fit_transform"])
+def test_a_table_of_several_columns_is_no_column(method, cells):
+    table = pd.DataFrame({"video": [cells["path"]()], "audio": [cells["path"]()], "speaker": [1]})
+    stages = [AudioLoader(), ClipPipeline([("load", AudioLoader())])]
+    stages.append(ClipPipeline([("load", AudioLoader())], on_error="nan"))
+    for stage in stages:
+        with pytest.raises(ValueError, match=r"^Expected one column of clips, got 3: pass one"):
+            getattr(stage, method)(table)
+
+
 @pytest.mark.parametrize(
     ("bad", "found"),
     [

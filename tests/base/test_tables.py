@@ -38,6 +38,13 @@ def test_columns_of_one_name_are_refused():
     assert as_table(table.iloc[:, 1:], ["audio"]).shape == (1, 1)
 
 
+def test_one_row_of_a_table_is_no_list_of_clips():
+    row = WANTED.iloc[0]
+    with pytest.raises(ValueError, match=r"found one row of a table: pass table.iloc\[\[row\]\]"):
+        as_table(row, ["video", "audio"])
+    assert len(as_table(WANTED.iloc[[0]], ["video", "audio"])) == 1
+
+
 def test_columns_that_are_not_there_are_empty_and_rows_keep_their_index():
     X = pd.DataFrame({"audio": ["a.wav", "b.wav"]}, index=[7, 9])
     table = as_table(X, ["video", "audio"])

@@ -53,6 +53,21 @@ def test_an_upload_gets_the_answer_that_predict_gives(visit, model, clips):
     assert "The recording has been deleted" in words
 
 
+def test_a_sound_file_gets_the_answer_that_predict_gives(page, visit, model, corpus, tmp_path):
+    one = visit()
+    clip = str(corpus.data["audio"][corpus.target == "angry"].iloc[0])
+    for _ in range(2):  # one after the other
+        with one.tab.expect_file_chooser() as chooser:
+            one.tab.get_by_role("button", name="Upload a sound file").press("Enter")
+        chooser.value.set_files(clip)
+        assert one.label() == model.predict([clip])[0]
+        one.tab.evaluate("document.querySelector('#sk-answer .sk-verdict').remove()")
+    file = tmp_path / "letter.wav"
+    file.write_text("no sound at all\n" * 100)
+    one.tab.set_input_files("input[type=file][accept*='.wav']", str(file))
+    assert one.words() == "This file is no video or sound that can be read."
+
+
 def test_the_keyboard_is_enough(visit):
     one = visit()
     keys, button = one.tab.keyboard, "document.activeElement.closest('button')"

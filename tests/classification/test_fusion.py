@@ -422,6 +422,7 @@ def test_decisions_do_where_there_are_no_probabilities():
             "Branch 'voice' has no clip of class 'sad'",
         ),
         (lambda X, y, g: (X.assign(audio=None), y, g), "Branch 'voice' has no clip"),
+        (lambda X, y, g: (X, [None, *y[1:]], g), "a label for every clip, found none in row 0"),
         (lambda X, y, g: (X, y[:9], g), "inconsistent numbers of samples"),
         (lambda X, y, g: (X, y, g[:9]), "inconsistent numbers of samples"),
     ],
@@ -430,6 +431,11 @@ def test_what_cannot_be_fitted_is_refused(change, message):
     X, y, groups = change(*problem())
     with pytest.raises(ValueError, match=message):
         fusion().fit(X, y, groups)
+
+
+def test_branches_without_columns_are_refused():
+    with pytest.raises(ValueError, match=r"must be a list of \(name, estimator, columns\), such"):
+        FusionClassifier([("a", branch())]).fit(*problem()[:2])
 
 
 def test_names_and_positions_are_not_mixed():

@@ -56,7 +56,7 @@ def test_prune(folder, capsys, words, n_removed):
 def test_half_an_instruction_removes_nothing(folder, capsys):
     for words in (("--prune",), ("--max-bytes", "1KB")):
         assert run(folder, *words) == 1
-        assert "given together" in capsys.readouterr().err
+        assert "--prune together with --older-than or --max-bytes" in capsys.readouterr().err
     for words in (("--max-bytes", "much"), ("--older-than", "30"), ("--max-bytes", "-1GB")):
         with pytest.raises(SystemExit) as end:
             run(folder, "--prune", *words)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from functools import partial
 from itertools import chain
@@ -508,7 +509,11 @@ def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
         (["demo", "--actors", "1"], "at least 2 actors"),
         (["evaluate", "x", "--jobs", "0"], "0 workers"),
         (["evaluate", "x", "--max-unusable", "2"], "between 0 and 1"),
-        (["evaluate", "x", "--jobs", "many"], "invalid _number_of_workers value"),
+        (["evaluate", "x", "--jobs", "many"], "'many' is no whole number"),
+        (["evaluate", "x", "--max-memory", "much"], "'much' is no number"),
+        (["timeline", "m", "c", "--hop", "0"], "must be above 0"),
+        (["timeline", "m", "c", "--smooth", "a bit"], "'a bit' is no whole number"),
+        (["serve", "m", "--port", "x"], "'x' is no whole number"),
     ],
 )
 def test_wrong_words_are_refused_at_once(words, message, capsys):
@@ -516,6 +521,20 @@ def test_wrong_words_are_refused_at_once(words, message, capsys):
         cli.main(words)
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_shown_once(monkeypatch, tmp_path, capsys):
+    def run(options):
+        for number in (1, 2, 1, 1):
+            warnings.warn(f"{number} clips are few", stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("skemotion.cli._cache.run", run)
+    for _ in range(2):
+        assert cli.main(["cache", str(tmp_path)]) == 0
+        shown = capsys.readouterr().err.splitlines()
+        assert shown == [f"skemotion: warning: {number} clips are few" for number in (1, 2)]
 
 
 def test_training_on_one_emotion_is_refused(tmp_path, capsys):
@@ -557,7 +576,12 @@ def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status
     model = tmp_path / "model.skops"
     environment = {**os.environ, "TMPDIR": str(scratch)}
     words = ("train", corpus, "-o", model, "--jobs", "2", "--recipe", "reference")
-    process = start(*words, env=environment)
+    # What is ignored here, as after nohup, would be ignored there.
+    here = signal.signal(number, signal.SIG_DFL)
+    try:
+        process = start(*words, env=environment)
+    finally:
+        signal.signal(number, here)
     while not list(scratch.glob("skemotion-*")):
         assert process.poll() is None
         time.sleep(0.05)
@@ -688,7 +712,7 @@ def test_a_timeline_resumes(models, corpus, run, tmp_path, monkeypatch):
         assert (status, printed) == (0, [f"Saved {out}"])
         assert (f"{n_lines - 1}/{len(lines) - 2}" in "".join(errors)) == (n_lines > 0)
         assert out.read_text() == whole
-    assert assert_fails(run(*words[:-2], "--resume"), "--output") == []
+    assert assert_fails(run(*words[:-2], "--resume"), "--out") == []
     (tmp_path / "text.wav").write_text("no sound")
     words = ("timeline", models / "audio.skops", tmp_path / "text.wav", "-o", ".csv")
     status, printed, errors = run(*words)

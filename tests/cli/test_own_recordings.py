@@ -131,6 +131,11 @@ def test_compare_with_what_was_saved(own, run, tmp_path):
             f"speaker-independent, UAR compared with {other}: +0.0 points (95 % interval over "
             f"speakers +0.0 to +0.0), p = 1, 3 speakers, {len(table)} clips"
         )
+    # Speakers that have other names are tested in another order.
+    other = pd.read_csv(own / "labels.csv").replace({"speaker": {"p1": "zoe", "p3": "ann"}})
+    other.to_csv(own / "renamed.csv", index=False)
+    words = ("evaluate", own / "renamed.csv", *command[2:], "--compare", file)
+    assert "3 speakers" in run(*words)[1][-1]
     # Against one that is always wrong.
     wrong = table.assign(prediction=table["target"].map({"happy": "sad", "sad": "happy"}))
     wrong.to_csv(file, index=False)
@@ -140,7 +145,7 @@ def test_compare_with_what_was_saved(own, run, tmp_path):
     # What cannot be compared is refused, before the work where it can be known.
     for place, rows, message in (
         (tmp_path, table.drop(columns="prediction"), "no column 'prediction'"),
-        (tmp_path, table.iloc[1:], "differ in 'target'"),
+        (tmp_path, table.iloc[1:], "the first) cannot be compared with this run"),
         (tmp_path / "gone.csv", table, "no such file"),
     ):
         rows.to_csv(file, index=False)

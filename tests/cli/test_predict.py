@@ -63,6 +63,20 @@ def run(capsys):
     return run
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_no_name_ends_a_run_or_a_line(model, run, tmp_path, monkeypatch):
+    """Not one of another encoding, nor with a line's end, or a command to the terminal."""
+    names = [b"a.wav", b"b\xff\xe9.wav", b"c\xc3\xa9.wav", b"d\n\x1b[31m.wav", b"e\xe2\x80\xae.wav"]
+    for number, name in enumerate(names):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"torn" if number == 3 else sine_wav(2000))
+    monkeypatch.chdir(tmp_path)
+    status, lines, errors = run("predict", model, ".")
+    printed = ["a.wav", r"b\udcff\udce9.wav", "c\u00e9.wav", r"e\u202e.wav"]
+    assert sorted(line.split("\t")[0] for line in lines) == printed
+    assert [error.partition(": expected")[0] for error in errors] == [r"skemotion: d \x1b[31m.wav"]
+    assert status == 1
+
+
 def test_a_folder_to_a_table(folder, model, run, tmp_path):
     out = tmp_path / "out.csv"
     status, lines, errors = run("predict", model, folder, "-o", out)

@@ -165,10 +165,15 @@ def test_tables_that_cannot_be_used(folder):
     refused(csv(folder, "file,emotion\n"), r"found none \(columns: file, emotion\)")
     refused(csv(folder, "file,file\nc.wav,c.wav\n"), r"found \['file'\] twice")
     refused(csv(folder, ROWS + "c.wav,sad,1,2,3\n"), "found another form")
-    refused(csv(folder, "clip,emotion\nc.wav,sad\n"), r"found none\. There are: clip, emotion\.")
-    refused(csv(folder, ROWS), r"column 'mood', found none.*Pass target=", target="mood")
+    unnamed = csv(folder, "clip,emotion\nc.wav,sad\n")
+    refused(unnamed, r"found none\. There are: clip, emotion\. Pass video=.* \(--video, --audio\)")
+    refused(
+        csv(folder, ROWS),
+        r"column 'mood', found none.*Pass target=\.\.\. \(--label\)",
+        target="mood",
+    )
     refused(csv(folder, ROWS), r"column 'see', found none.*Pass video=", video="see")
-    refused(csv(folder, ROWS, "labels.xlsx"), r"found the suffix '\.xlsx'")
+    refused(csv(folder, ROWS, "labels.xlsx"), r"found the suffix '\.xlsx'\. Save it as CSV")
     refused(csv(folder, ROWS), r"paths in the column 'age', found 31", video="age")
     refused(
         csv(folder, "file,emotion\nc.wav,sad\n ,sad\n"), r"clip in every row, found none in row 1"
@@ -209,6 +214,12 @@ def test_tables_of_spreadsheets(folder):
         assert corpus.data["audio"].tolist() == [f"{c}#t=0.25,1.5", f"{c}#t=2"]
         assert corpus.target.tolist() == ["sad", "sad"]
         assert corpus.groups.tolist() == ["ann", "ann"]
+    # What surrounds a table on a sheet is saved with it.
+    for text in (rows.replace("\n", ";;\n") + ";;;;;;\n;;;;;;\n", ";;;;\n" + rows):
+        assert load_table(csv(folder, text)).groups.tolist() == ["ann", "ann"]
+    empty = csv(folder, ";;;;\n;;;;\n")
+    refused(empty, "expected a table, found an empty file")
+    refused(csv(folder, rows.replace(";ann", ";")), "column 'speaker', found none in row 0")
     minutes = load_table(csv(folder, "file,start,end,emotion\nc.wav,1:02.5,01:03,sad\n"))
     assert minutes.data["audio"].tolist() == [f"{c}#t=62.5,63"]
     with pytest.warns(UserWarning, match="'Sad' and 'sad' count as different emotions"):

@@ -1,11 +1,14 @@
 """Explanations: they add up, find what was put there, and refuse what cannot be explained."""
 
 import itertools
+import os
+import signal
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,6 +34,8 @@ class Given(ClipTransformer):
         self.names = names
 
     def transform_clip(self, clip):
+        if clip.min() < -900:
+            os.kill(os.getpid(), signal.SIGSEGV)
         if clip.min() < -90:
             raise MediaError("a damaged clip")
         return clip
@@ -128,6 +133,43 @@ def test_certain_branches_are_moved_nonetheless(corpus):
     assert explain(model, row).softened == explanation.softened
 
 
+def test_models_that_rule_classes_out_are_explained_nonetheless(corpus):
+    X, _ = corpus
+    clips = [np.float32(clip * [9, 1, 1, 1]) for clip in X.audio]
+    y = np.array(["happy" if clip[0] > 0 else "sad" for clip in clips])
+    row = int(np.argmax([clip[0] for clip in clips]))
+    certain = described(SOUND, StandardScaler(), LogisticRegression(C=1e6)).fit(clips, y)
+    certain[-1].coef_ *= 1000  # probabilities of 0 and 1, to the last digit
+    explanation = explain(certain, clips[row])
+    np.testing.assert_array_equal(explanation.probabilities, [1, 0])
+    assert explanation.unit == "decision"
+    # The second class is "sad".
+    assert explanation.score == pytest.approx(-certain.decision_function([clips[row]])[0])
+    assert explanation.parts.part[0] == "pitch"
+    forest = RandomForestClassifier(20, random_state=0)
+    explanation = explain(described(SOUND, StandardScaler(), forest).fit(clips, y), clips[row])
+    assert explanation.unit == "log-odds"
+    assert explanation.probabilities["sad"] == 0
+    assert explanation.score == pytest.approx(13.8)
+    assert explanation.parts.part[0] == "pitch"
+    assert explanation.parts.effect.sum() == pytest.approx(
+        explanation.score - explanation.average_score
+    )
+
+
+def test_parts_say_how_many_values_they_have(corpus, fusion):
+    X, _ = corpus
+    explanation = explain(fusion, X.iloc[[4]])
+    sizes = explanation.parts.set_index(["modality", "part"])["n_values"]
+    assert sizes.to_dict() == {
+        ("audio", "pitch"): 2, ("audio", "loudness"): 1, ("audio", "voice quality"): 1,
+        ("video", "eyes"): 1, ("video", "mouth"): 3,
+    }  # fmt: skip
+    of_measures = explanation.details.set_index("measure")["n_values"]
+    assert of_measures["lip corners pulled up"] == 2
+    assert explanation.to_frame().n_values.sum() == 8
+
+
 def test_left_out_modalities(corpus, fusion):
     X, _ = corpus
     silent = X.iloc[[1]].assign(audio=None)
@@ -137,6 +179,13 @@ def test_left_out_modalities(corpus, fusion):
     pd.testing.assert_frame_equal(explain(fusion, damaged).details, expected.details)
     with pytest.raises(MediaError, match="no modality"):
         explain(fusion, silent.assign(video=None))
+
+
+def test_a_clip_that_crashes_a_step_is_an_error_that_names_it(corpus, fusion):
+    X, _ = corpus
+    deadly = X.iloc[[1]].assign(audio=pd.Series([np.full(4, -999.0)], index=[1]))
+    with pytest.raises(MediaError, match=r"crashes .*\(SIGSEGV\)"):
+        explain(fusion, deadly)
 
 
 def test_one_clip_is_given_in_any_form(corpus, fusion):

@@ -77,3 +77,22 @@ def test_the_mouth_and_brows_that_were_drawn_come_out_on_top(shared_data, drawn)
         assert frame.image.shape == (192, 256, 3)
         assert frame.points.shape == (68, 2)
     assert set(effects.sort_values().index[-2:]) == {"mouth", "brows"}
+
+
+def test_the_pitch_that_was_drawn_stands_out(tmp_path):
+    """Surprised voices rise at the end, and differ little from happy ones in anything else."""
+    folder = make_ravdess(
+        tmp_path, emotions=["happy", "surprised"], modalities=["audio-only"], random_state=0
+    )
+    corpus = load_ravdess(folder)
+    X, y = corpus.data[["audio"]], corpus.target
+    model = make_emotion_pipeline("audio").fit(X, y)
+    shares = 0
+    for row, label in list(enumerate(y))[::4]:
+        parts = explain(model, X.iloc[[row]], target=label, n_occlusions=100).parts
+        parts = parts.set_index("part")
+        shares = shares + parts.effect / parts.effect.abs().sum()
+    # The spectrum moves with pitch, and has four in five of the functionals.
+    of_a_value = shares / parts.n_values
+    assert of_a_value.idxmax() == "pitch"
+    assert of_a_value["pitch"] > 10 * of_a_value["spectrum"] > 0

@@ -69,6 +69,15 @@ def outcomes(*deeds, n_workers=2):
     return list(run_isolated(act, calls, n_workers))
 
 
+def test_paths_start_from_where_the_caller_is(tmp_path, monkeypatch):
+    """Also where workers have been started elsewhere."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        [outcome] = run_isolated(os.getcwd, [()])
+        assert outcome.value == os.path.realpath(tmp_path / name)
+
+
 def test_workers_are_kept():
     first = {outcome.value for outcome in outcomes(*["pid"] * 6)}
     again = {outcome.value for outcome in outcomes(*["pid"] * 6)}

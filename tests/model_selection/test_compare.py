@@ -1,5 +1,5 @@
 import itertools
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,15 +96,45 @@ def test_evaluations_of_the_same_clips_are_compared():
     labels = EMOTIONS.tolist()
     ours, theirs = (Evaluation("p", y, guess, speakers, labels, 72, 6) for guess in (a, b))
     assert compare(ours, theirs) == paired_difference(y, a, b, speakers)
-    shuffled = Evaluation("p", y[::-1], b[::-1], speakers[::-1], labels, 72, 6)
-    with pytest.raises(ValueError, match="differ in 'target'"):
-        compare(ours, shuffled)
-    first, second = (
-        SimpleNamespace(target=y, prediction=a, groups=speakers, rows=np.arange(72) + shift)
-        for shift in (0, 1)
-    )
-    with pytest.raises(ValueError, match="differ in 'rows'"):
+    other = Evaluation("p", y[::-1], b[::-1], speakers[::-1], labels, 72, 6)
+    with pytest.raises(ValueError, match="'target': prediction 0 is 'angry' in the first"):
+        compare(ours, other)
+    first, second = (replace(ours, rows=np.arange(72) + shift) for shift in (0, 1))
+    message = r"1 of 72 predictions are in the first alone \(row 0\), .* alone \(row 72\)"
+    with pytest.raises(ValueError, match=message):
         compare(first, second)
+
+
+def test_clips_are_paired_by_their_names():
+    y, a, b, speakers = predictions(6, 0.3)
+    # Every clip is tested twice, with other answers.
+    names = np.array([f"/data/{i % 36}.wav#t=1,2" for i in range(72)])
+    y, speakers = np.tile(y[:36], 2), np.tile(speakers[:36], 2)
+    ours = Evaluation("p", y, a, speakers, EMOTIONS.tolist(), 36, 6, clips=names)
+    theirs = replace(ours, prediction=b)
+    expected = paired_difference(y, a, b, speakers)
+    # In another order, with other folders and with other names of speakers.
+    order = np.concatenate([half + np.random.default_rng(0).permutation(36) for half in (0, 36)])
+    renamed = np.array([f"who{speaker}" for speaker in speakers])
+    elsewhere = np.array([f"D:\\x\\{name.rpartition('/')[2]}" for name in names])
+    for change in ({}, {"groups": renamed}, {"clips": elsewhere}, {"groups": None}):
+        changed = replace(theirs, **change)
+        moved = replace(
+            changed, target=y[order], prediction=b[order], clips=changed.clips[order],
+            groups=None if changed.groups is None else changed.groups[order],
+        )  # fmt: skip
+        assert compare(ours, moved) == expected
+        assert compare(moved, ours).difference == -expected.difference
+    with pytest.raises(ValueError, match="the first's speaker 0 are of several speakers in the se"):
+        compare(ours, replace(theirs, groups=np.arange(72) % 36))
+    with pytest.raises(ValueError, match="second's speaker x are of several speakers in the first"):
+        compare(ours, replace(theirs, groups=np.full(72, "x")))
+    # File names that stand in several folders say nothing without them.
+    same = np.array([f"/{i % 36}/clip.wav" for i in range(72)])
+    with pytest.raises(ValueError, match="72 of 72 predictions are in the first alone"):
+        compare(ours, replace(theirs, clips=same))
+    with pytest.raises(ValueError, match=r"36 of 72 predictions are in the first alone \(/data/0"):
+        compare(ours, replace(theirs, target=y[:36], prediction=b[:36], clips=names[:36]))
 
 
 def test_lengths_that_differ_are_refused():

@@ -356,7 +356,26 @@ def test_what_cannot_work_is_refused_before_the_work():
         refused(X, y, groups, cv=[(range(6), range(6, 12)), (range(0, 6, 2), range(6, 12))])
     with pytest.raises(ValueError, match="Split 0 of cv has no test clips"):
         refused(X, y, groups, cv=[(range(6), [])])
+    for cv in (3, StratifiedKFold(3)):
+        with pytest.raises(ValueError, match="Both cv and protocol='speaker-dependent'"):
+            refused(X, y, groups, cv=cv, protocol="speaker-dependent")
+    with pytest.raises(ValueError, match=r"got 'speaker-independent'\. Protocols are given by"):
+        refused(X, y, groups, cv="speaker-independent")
     assert evaluate(Spy(), X[:6], y[:6], groups[:6], protocol="speaker-dependent").n_groups == 1
+
+
+@pytest.mark.parametrize("none", [None, np.nan, pd.NA])
+def test_rows_without_label_or_speaker_are_named(none):
+    X, y, groups = rows(2, 6)
+    cells = [none if row in (3, 7) else label for row, label in enumerate(y)]
+    for labels in (cells, pd.Series(cells, dtype="string"), np.array(cells, dtype=object)):
+        with pytest.raises(
+            ValueError, match=r"a label for every clip, found none in 2 rows \(3, 7"
+        ):
+            evaluate(Never(), X, labels, groups)
+    who = [none, *groups[1:]]
+    with pytest.raises(ValueError, match="Expected a speaker for every clip, found none in row 0"):
+        evaluate(Never(), X, y, who)
 
 
 def test_a_fusion_leaves_out_clips_that_no_branch_can_use():

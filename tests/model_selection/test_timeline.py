@@ -1,7 +1,10 @@
 """Timelines of recordings in which voices and faces are known by construction."""
 
+import os
 import re
+import signal
 import tracemalloc
+from contextlib import nullcontext
 
 import av
 import numpy as np
@@ -16,6 +19,7 @@ from skemotion import MediaError
 from skemotion.audio import AudioLoader
 from skemotion.base import ClipFunction, ClipTransformer, ClipWindow, sliding_windows
 from skemotion.classification import FusionClassifier
+from skemotion.io import without_workers
 from skemotion.model_selection import _timeline_answers as timeline_answers
 from skemotion.model_selection import predict_timeline
 from skemotion.model_selection._timeline_answers import Answers, smoothed
@@ -68,6 +72,13 @@ def branches(**settings):
         on_error="nan", **settings,
     )  # fmt: skip
     return audio, video
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request):
+    """Work here, where tests can look on, but for tests of what clips do to a worker."""
+    with nullcontext() if "worker" in request.node.name else without_workers():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -413,3 +424,34 @@ def test_checkpoints_of_something_else(sound_and_picture, fusion, tmp_path):
         with pytest.raises(ValueError, match="found something else"):
             predict_timeline(fusion, path, checkpoint=kept)
         assert kept.read_bytes() == other
+
+
+class Deadly(ClipTransformer):
+    """Ends the process at a dark picture, as a decoder may."""
+
+    takes = "frames"
+
+    def transform_clip(self, clip):
+        if clip.mean() < 5:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return np.array([clip.mean()])
+
+
+def test_a_recording_that_crashes_ends_its_worker_alone(tmp_path):
+    for name, last in (("good", 100), ("bad", 0)):
+        frames = [np.full((24, 32), shade, np.uint8) for shade in [60] * 50 + [last] * 50]
+        (tmp_path / f"{name}.mkv").write_bytes(encode_video(frames))
+    loud = [np.full((5, 24, 32), shade, np.uint8) for shade in (60, 170) * 3]
+    clips = ClipPipeline([("load", VideoLoader(n_frames=5)), ("mean", Deadly())], flatten=True)
+    model = make_pipeline(clips, LogisticRegression()).fit(loud, ["sad", "happy"] * 3)
+    part = tmp_path / "bad.part"
+    with pytest.raises(MediaError, match=r"bad\.mkv: .* crashes .*\(SIGSEGV\)"):
+        predict_timeline(model, tmp_path / "bad.mkv", 1.0, 1.0, checkpoint=part)
+    own = predict_timeline(model, tmp_path / "good.mkv", 1.0, 1.0)
+    with without_workers():
+        pd.testing.assert_frame_equal(own, predict_timeline(model, tmp_path / "good.mkv", 1.0, 1.0))
+    with (
+        skemotion.limits(max_seconds=3),
+        pytest.raises(MediaError, match=r"good\.mkv.*max_seconds=3"),
+    ):
+        predict_timeline(model, tmp_path / "good.mkv", 1.0, 1.0)

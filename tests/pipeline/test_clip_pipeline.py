@@ -140,6 +140,8 @@ def test_classifiers_are_sent_after_it():
 
 @pytest.mark.parametrize("steps", [[], [("a", None)], [("a", "passthrough"), ("b", None)]])
 def test_no_steps_are_refused(steps):
+    with pytest.raises(TypeError, match=r"list of \(name, transformer\).* found AudioLoader\(\)"):
+        ClipPipeline([AudioLoader(), HOG3D()]).fit(["a.wav"])
     with pytest.raises(ValueError, match="at least one step"):
         ClipPipeline(steps).fit(videos(1))
 

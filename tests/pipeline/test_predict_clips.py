@@ -167,7 +167,9 @@ def test_rows_are_there_as_soon_as_they_are_given(model, clips, tmp_path):
 def test_files_that_are_not_gone_on_with(model, clips, opened, tmp_path):
     out = tmp_path / "out.csv"
     list(predict_clips(model, clips[:2], out=out))
-    with pytest.raises(FileExistsError, match=r"out\.csv: expected a new file"):
+    with pytest.raises(
+        FileExistsError, match=r"out\.csv: expected a new file.*resume=True \(--resume\)"
+    ):
         predict_clips(model, clips, out=out)
     for others in (clips[1:], clips[:1]):
         with pytest.raises(ValueError, match="of other clips"):
@@ -201,9 +203,7 @@ def test_find_clips(tmp_path):
     for name in ("sub/b.mp4", "a.WAV", "notes.txt", ".hidden.wav", "table.csv", "marks.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "table.csv").write_text(
-        "file,start,end,speaker\nsub/b.mp4,1,2,ann\ngone.wav,,,ben\n"
-    )
+    (tmp_path / "table.csv").write_text("file,start,end,speaker\nsub/b.mp4,1,2,ann\ngone.wav,,,\n")
     (tmp_path / "marks.csv").write_text("frame, timestamp, x_0, y_0\n")
     sources = [
         tmp_path,
@@ -220,12 +220,15 @@ def test_find_clips(tmp_path):
         ["/a.WAV", "/a.WAV", "-", "-"],
         ["/sub/b.mp4", "/sub/b.mp4", "-", "-"],
         ["/sub/b.mp4#t=1,2", "/sub/b.mp4#t=1,2", "-", "ann"],
-        ["-", "/gone.wav", "-", "ben"],
+        ["-", "/gone.wav", "-", "-"],
         ["me.mp4#t=1,2", "me.mp4#t=1,2", "-", "-"],
         ["-", "-", "/marks.csv", "-"],
         ["-", "-", "/marks.csv#t=1,2", "-"],
         ["-", "-", "zip://a/1.csv::m.zip", "-"],
     ]
+    for source in (str(tmp_path), tmp_path):
+        with pytest.raises(TypeError, match=r"must be a list of files.*: pass \["):
+            find_clips(source)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with files of sound or video"):
         find_clips([tmp_path / "empty"])

@@ -1,6 +1,7 @@
 """Clips that cannot be used are found and left out, whatever the shape of the model."""
 
 import sys
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
@@ -67,6 +68,33 @@ def table():
 
 
 Y = np.tile(["a", "b"], N_CLIPS // 2)
+
+
+class Counted(Length):
+    """Notes each clip that it is given, in a file that workers share."""
+
+    def __init__(self, notes):
+        self.notes = notes
+
+    def transform_clip(self, clip):
+        with Path(self.notes).open("ab") as file:
+            file.write(clip + b"\n")
+        return super().transform_clip(clip)
+
+
+def test_what_one_branch_cannot_use_is_not_tried_by_the_next(tmp_path):
+    """A clip that hangs would cost its time once per branch."""
+    notes = tmp_path / "notes"
+    stage = ClipPipeline([("length", Counted(str(notes)))])
+    branches = [(name, stage, name) for name in ("video", "audio")]
+    _, errors = fit_usable(
+        make_pipeline(ColumnTransformer(branches), GaussianNB()), table(), Y, max_unusable=3 / 8
+    )
+    assert [error.row for error in errors] == [2, 5, 7]
+    # Good ones are opened once as well: what they give is kept for the fit.
+    good = [f"{letter}{row}" for letter in "va" for row in (0, 1, 3, 4, 6)]
+    tried = sorted(notes.read_text().splitlines())
+    assert tried == sorted([*good, "v7", "bad video", "bad picture"])
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
