@@ -64,7 +64,9 @@ def fit_calibrated(
         if folds is None:
             return _uncalibrated(estimator, X, codes, groups)
         model = _calibrated(estimator, X, codes, groups, folds)
-        by_clip = _clip_folds(codes, cv) if by_number and _trains_on_one(folds, groups) else None
+        by_clip = (
+            _clip_folds(codes, int(cv)) if by_number and _trains_on_one(folds, groups) else None
+        )
         if by_clip is not None:
             other = _calibrated(estimator, X, codes, groups, by_clip)
             _calibrator(model).beta_ = np.sqrt(_calibrator(model).beta_ * _calibrator(other).beta_)
@@ -174,7 +176,7 @@ def inner_folds(
             splits = list(StratifiedGroupKFold(n_folds).split(codes, codes, groups))
             if _can_train(splits, codes):
                 return splits
-    by_clip = _clip_folds(codes, cv)
+    by_clip = _clip_folds(codes, int(cv))
     if by_clip is not None:
         if groups is not None:
             warnings.warn(
@@ -198,7 +200,7 @@ def inner_folds(
 
 def _clip_folds(codes: NDArray[np.intp], cv: int) -> Splits | None:
     """Split clips whoever speaks, into `cv` folds or fewer."""
-    for n_folds in range(min(int(cv), int(np.bincount(codes).min())), 1, -1):
+    for n_folds in range(min(cv, int(np.bincount(codes).min())), 1, -1):
         splits = list(StratifiedKFold(n_folds).split(codes, codes))
         if _can_train(splits, codes):
             return splits
