@@ -220,6 +220,8 @@ def test_find_clips(tmp_path):
     for source in (str(tmp_path), tmp_path):
         with pytest.raises(TypeError, match=r"must be a list of files.*: pass \["):
             find_clips(source)
+    with pytest.raises(ValueError, match=r"a\.xlsx: expected a table .*Save it as CSV"):
+        find_clips(["b.wav", "a.xlsx"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with files of sound or video"):
         find_clips([tmp_path / "empty"])
