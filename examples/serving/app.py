@@ -1,6 +1,7 @@
 """A model's page on a Hugging Face Space, or in a container: put ``model.skops`` next to it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from skemotion import load_model
@@ -20,4 +21,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    # As it is stopped; by then the page has cleared up.
+    with suppress(KeyboardInterrupt):
+        main()

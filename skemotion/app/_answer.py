@@ -230,8 +230,9 @@ def _verdict(model: Any, table: Any) -> tuple[set[str] | None, NDArray[Any]]:
 
 
 def _explained(model: Any, table: Any) -> Explanation | None:
+    clip = table if hasattr(table, "columns") else table[0]
     try:
-        return explain(model, table, n_occlusions=_N_OCCLUSIONS)
+        return explain(model, clip, n_occlusions=_N_OCCLUSIONS)
     except (TypeError, ValueError):
         # A model without clips or averages, or a clip that cannot be used: the answer says which.
         return None
@@ -280,7 +281,12 @@ def _notes(model: Any, recording: Recording, silent: bool, used: set[str] | None
                 "No voice was heard (is the microphone muted?): the answer comes from the picture."
             )
     if used is not None and "video" in branches and "video" not in used:
-        if recording.size is None:
+        if "landmarks" in getattr(model, "feature_names_in_", ()):
+            notes.append(
+                "This model reads faces from files of landmarks, which a recording does not have: "
+                "the answer comes from the sound."
+            )
+        elif recording.size is None:
             notes.append("There is no picture in this recording: the answer comes from the sound.")
         else:
             notes.append(

@@ -18,7 +18,7 @@ from ._answer import answer_recording, enrol_recording
 from ._enrolment import speaker_scalers
 from ._html import WAITING, answer_html, note_html, problem_html
 from ._layout import ENROL_SECONDS, make_blocks
-from ._prepare import hears, prepare
+from ._prepare import prepare, takes_sound
 from ._uploads import Uploads, UploadWatch
 from ._workers import Workers
 
@@ -63,7 +63,7 @@ class EmotionPage:
     ImportError
         If Gradio is not installed.
     TypeError
-        If the model has no `predict_proba`.
+        If the model has no `predict_proba`, or only reads files of landmarks.
 
     Examples
     --------
@@ -82,7 +82,13 @@ class EmotionPage:
         if not hasattr(model, "predict_proba"):
             raise TypeError(
                 f"A page needs a model with predict_proba, got {type(model).__name__}: put it in a "
-                "CalibratedClassifierCV."
+                "CalibratedClassifierCV(ensemble=False)."
+            )
+        columns = set(getattr(model, "feature_names_in_", ()))
+        if "landmarks" in columns and columns.isdisjoint(("video", "audio")):
+            raise TypeError(
+                "A page needs a model of picture or sound, got one of landmarks' files, which a "
+                "recording does not have: train it with picture='face'."
             )
         if not max_seconds > 0:
             raise ValueError(f"max_seconds must be positive, got {max_seconds}.")
@@ -154,7 +160,7 @@ class EmotionPage:
                 self._enrol if speaker_scalers(self.model) else None,
                 classes=[str(name) for name in self.model.classes_],
                 max_seconds=self.max_seconds,
-                takes_sound=hears(self.model),
+                takes_sound=takes_sound(self.model),
                 is_upload=self._uploads.knows,
             )
             self._blocks.queue(max_size=_MOST_WAITING, default_concurrency_limit=self.n_workers)

@@ -138,14 +138,16 @@ def _why(explanation: Explanation, window: tuple[float, float] | None) -> list[s
         f"<td>{row['effect']:+.2f}</td></tr>"
         for row in explanation.details.head(_N_MEASURES).to_dict("records")
     )
+    unit = "log-odds" if explanation.unit == "log-odds" else "the model's decision function"
+    doubles = ": 0.7 doubles the odds" if explanation.unit == "log-odds" else ""
     return [
         f"<h2>What spoke for {target}{where}</h2>",
-        "<p>Compared with the average clip of the training, in log-odds: 0.7 doubles the odds."
+        f"<p>Compared with the average clip of the training, in {unit}{doubles}."
         f"{f' All in all: {shares}.' if len(names) > 1 else ''}</p>",
-        '<table class="sk-bars"><caption class="sk-unseen">Effects of parts, in log-odds</caption>'
+        '<table class="sk-bars"><caption class="sk-unseen">Effects of parts</caption>'
         f"<tbody>{''.join(rows)}</tbody></table>",
         '<details class="sk-more"><summary>In detail</summary><table class="sk-spans"><thead><tr>'
-        "<th>measure</th><th>part</th><th>log-odds</th></tr></thead>"
+        "<th>measure</th><th>part</th><th>effect</th></tr></thead>"
         f"<tbody>{measures}</tbody></table></details>",
     ]
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..audio import AudioLoader
 from ..base import model_parts
 from ..io import MediaError
-from ..video import FaceLandmarks
+from ..video import FaceLandmarks, VideoLoader
 from ._answer import answer_recording
 
 _RATE, _SECONDS = 16_000, 2
@@ -44,8 +44,8 @@ def prepare(model: Any) -> None:
             answer_recording(model, str(path))
 
 
-def hears(model: Any) -> bool:
-    """Say whether a model looks at sound.
+def takes_sound(model: Any) -> bool:
+    """Say whether a model can answer about a file of sound alone.
 
     Parameters
     ----------
@@ -54,10 +54,16 @@ def hears(model: Any) -> bool:
 
     Returns
     -------
-    hears : bool
+    takes : bool
     """
-    columns = getattr(model, "feature_names_in_", ())
-    return "audio" in columns or any(isinstance(part, AudioLoader) for part in model_parts(model))
+    parts = model_parts(model)
+    columns = set(getattr(model, "feature_names_in_", ()))
+    hears = "audio" in columns or any(isinstance(part, AudioLoader) for part in parts)
+    sees = not columns.isdisjoint(("video", "landmarks")) or any(
+        isinstance(part, VideoLoader | FaceLandmarks) for part in parts
+    )
+    # A fusion leaves out the modality that is missing.
+    return hears and (not sees or hasattr(model, "predict_proba_by_branch"))
 
 
 def _write_noise(path: Path) -> None:

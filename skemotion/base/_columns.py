@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MappingView, Sequence, Set
 from numbers import Real
 from typing import Any, TypeGuard
 
@@ -39,16 +39,16 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     ValueError
         If X is a single clip.
     TypeError
-        If X is an iterator, which can be read only once.
+        If X is an iterator, a set or a dict, which have no rows.
     """
-    if isinstance(X, _SOURCE) or hasattr(X, "read"):
+    if isinstance(X, _SOURCE) or hasattr(X, "read") or (isinstance(X, tuple) and is_sound(X)):
         raise ValueError(
             f"Expected a column of clips, got the single clip {clip_name(X)}: pass [clip]."
         )
-    if isinstance(X, Iterator):
+    if isinstance(X, Iterator | Set | Mapping | MappingView):
         raise TypeError(
-            f"Expected a column of clips, got a {type(X).__name__}, which can be read only once: "
-            "pass a list."
+            f"Expected a column of clips, such as a list or a Series, got a {type(X).__name__}: "
+            "pass a list of clips."
         )
     has_rows = isinstance(X, list | tuple)
     if isinstance(X, list | tuple):
@@ -102,6 +102,11 @@ def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
     )
 
 
+def is_swapped_sound(clip: Any) -> bool:
+    """Return whether a cell is a ``(waveform, rate)`` pair, as `librosa.load` returns it."""
+    return isinstance(clip, tuple | list) and len(clip) == 2 and is_sound(clip[::-1])
+
+
 def _holds_clips(cells: NDArray[Any], *, has_rows: bool) -> bool:
     """Distinguish objects on one or two axes that are clips from those that are numbers.
 
@@ -122,6 +127,7 @@ def _is_clip(cell: Any) -> bool:
         or (isinstance(cell, np.ndarray) and cell.ndim > 0)
         or hasattr(cell, "read")
         or is_sound(cell)
+        or is_swapped_sound(cell)
         or _is_stack(cell)
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..io import MediaError
 from ._checks import FLOATS, check_cell
-from ._columns import is_missing, is_sound
+from ._columns import is_missing, is_sound, is_swapped_sound
 
 
 class Kind(NamedTuple):
@@ -124,6 +124,11 @@ def _check_source(cell: Any, row: int) -> Any:
         raise MediaError(f"row {row}: expected a clip, found an empty path. Add the clip's path.")
     if isinstance(cell, str | bytes | os.PathLike | np.ndarray) or is_sound(cell):
         return cell
+    if is_swapped_sound(cell):
+        raise MediaError(
+            f"row {row}: expected (rate, waveform), found (waveform, rate), which is the order of "
+            "librosa.load. Swap them."
+        )
     raise MediaError(
         f"row {row}: expected a path, an address, bytes, an array or a (rate, waveform) pair, "
         f"found {cell!r} of type {type(cell).__name__}."

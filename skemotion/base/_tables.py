@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._columns import is_sound
+
 
 def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
     """Make a table of clips from the input of a model.
@@ -64,8 +66,15 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
 
 
 def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:
-    if isinstance(X, str | bytes | bytearray | os.PathLike):
+    if isinstance(X, str | bytes | bytearray | os.PathLike) or (
+        isinstance(X, tuple) and is_sound(X)
+    ):
         X = [X]
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "biuf":
+        raise ValueError(
+            f"Expected a table with {_listed(columns)}, or a list of clips, found an array of "
+            "numbers: pass the samples of a clip as [(rate, waveform)]."
+        )
     if getattr(X, "ndim", 1) != 1:
         raise ValueError(
             f"Expected a table with {_listed(columns)}, or a list of clips, found an array of "

@@ -54,12 +54,22 @@ def run(options: argparse.Namespace) -> int:
     from ..pipeline import predict_clips
 
     model = load_model(options.model)
-    training = read_model_info(options.model)["training"]
+    about = read_model_info(options.model)
+    training = about["training"]
     clips = find_clips(
         options.paths, video=options.video, audio=options.audio, landmarks=options.landmarks
     )
+    column = training.get("speaker") or "speaker"
     if options.speaker is not None:
-        clips[training.get("speaker") or "speaker"] = options.speaker
+        clips[column] = options.speaker
+    nameless = len(clips) if column not in clips else int(clips[column].isna().sum())
+    if about["uses_speaker_clips"] and nameless:
+        complain(
+            "warning: this model scales each speaker's clips by that speaker's own, and "
+            f"{nameless} of {len(clips)} clips name no speaker: they are scaled by those of "
+            "training, and figures found with --per-speaker do not apply. Say who speaks, by "
+            "--speaker or in a table."
+        )
     n_failed = 0
     predictions = predict_clips(
         model,

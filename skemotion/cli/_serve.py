@@ -42,7 +42,10 @@ def run(options: argparse.Namespace) -> int:
         complain(
             "warning: browsers give the camera to https:// only; see docs/serving.md for a proxy"
         )
-    serve(model, options.host, options.port, auth=options.auth, max_seconds=options.max_seconds)
+    try:
+        serve(model, options.host, options.port, auth=options.auth, max_seconds=options.max_seconds)
+    except TypeError as error:  # about the model
+        raise ValueError(f"{options.model}: {error}") from error
     return 0
 
 

@@ -71,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
                     checkpoint=part,
                     verbose=path is not None,
                 )
+        except TypeError as error:  # about the model
+            raise ValueError(f"{options.model}: {error}") from error
         except ValueError as error:
             complain(error)
             n_failed += 1

@@ -16,8 +16,14 @@ from sklearn.utils import Bunch
 
 from ..io import MediaError, local_path
 
-SOUND = {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".wma"}
-PICTURE = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+SOUND = {
+    ".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg",
+    ".opus", ".wav", ".weba", ".wma",
+}  # fmt: skip
+PICTURE = {
+    ".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -270,6 +276,10 @@ def folder_files(root: Path) -> Iterator[File]:
 
 
 def _archive_files(path: Path, prefix: str) -> Iterator[File]:
+    if path.exists() and not path.is_file():  # opening a pipe waits for someone to write into it
+        raise MediaError(
+            f"{path}: expected a zip archive, found a device or a pipe. Move it elsewhere."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()

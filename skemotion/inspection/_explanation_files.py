@@ -26,6 +26,10 @@ h1 { font-size: 1.7rem; line-height: 1.25; }
 h2 { font-size: 1.3rem; margin-top: 2.2rem; }
 img { max-width: 100%; height: auto; }
 .tables { display: flex; flex-wrap: wrap; gap: 0 2.5rem; align-items: flex-start; }
+@media (max-width: 40rem) {
+  .skemotion th, .skemotion td { padding: 0.25em 0.3em; }
+  .skemotion td.text { overflow-wrap: anywhere; }
+}
 """
 # Whatever a name in the page is, a browser loads and runs nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -131,7 +135,7 @@ def explanation_page(explanation: Explanation) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}</title><style>{STYLE}{_PAGE_STYLE}</style></head>",
-            f'<body class="skemotion">{"".join(body)}</body></html>\n',
+            f'<body class="skemotion"><main>{"".join(body)}</main></body></html>\n',
         ]
     )
 

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _is_fitted
 
+from ..base import model_parts
 from ..classification import FusionClassifier
 from ..decomposition import MiniRocket, MultiRocket
 from ..pipeline import ClipPipeline
@@ -53,6 +54,11 @@ def find_described(model: Any, speaker: Any = None) -> list[Described]:
     -------
     found : list of Described
         In the order of the model; empty for a model without a `ClipPipeline`.
+
+    Raises
+    ------
+    TypeError
+        If the model is an ensemble of several, each of which describes clips.
     """
     found: list[Described] = []
     _visit(model, None, (), speaker, found)
@@ -71,8 +77,11 @@ def unwrapped(model: Any) -> Any:
                 model = getattr(model, name)
                 break
         else:
+            calibrated: Any = getattr(model, "calibrated_classifiers_", ())
             if isinstance(model, FrozenEstimator):
                 model = model.estimator
+            elif len(calibrated) == 1:
+                model = calibrated[0].estimator
             else:
                 return model
 
@@ -94,6 +103,13 @@ def _visit(
     elif isinstance(model, FusionClassifier):
         for name, branch in model.named_estimators_.items():
             _visit(branch, None, (*path, name), speaker, found)
+    elif isinstance(model, CalibratedClassifierCV):
+        one = model.calibrated_classifiers_[0].estimator
+        if any(isinstance(part, ClipPipeline) for part in model_parts(one)):
+            raise TypeError(
+                f"explain expected one model, got a CalibratedClassifierCV of "
+                f"{len(model.calibrated_classifiers_)}: fit it with ensemble=False."
+            )
     elif isinstance(model, ColumnTransformer):
         for name, part, _ in model.transformers_:
             own = None if typical is None else typical[model.output_indices_[name]]
@@ -105,7 +121,7 @@ def _typical_input(step: Any, output: Values | None, speaker: Any) -> Values | N
     step = unwrapped(step)
     if step is None or isinstance(step, str):
         return output
-    if isinstance(step, CalibratedClassifierCV):
+    if isinstance(step, CalibratedClassifierCV):  # of several, which are much the same
         return _typical_input(step.calibrated_classifiers_[0].estimator, None, speaker)
     if isinstance(step, Pipeline):
         for _, part in reversed(step.steps):

@@ -60,11 +60,12 @@ def pictures_near(start: Fraction, container: Any, stream: Any) -> Near | None:
     if container.format.name not in _SEEKABLE and not is_mpeg:
         return None
     origin = getattr(next(container.decode(stream), None), "pts", None)
+    aim = _inside(start, container)
     for before in _BEFORE_MPEG if is_mpeg else _BEFORE:
-        if origin is None or before >= start:
+        if origin is None or before >= aim:
             break
         latest = origin + int(start / stream.time_base)
-        place = origin + int((start - before) / stream.time_base)
+        place = origin + int((aim - before) / stream.time_base)
         if is_mpeg:
             frames = _decode_from_key(place, latest, container, stream)
         else:
@@ -96,10 +97,11 @@ def sound_near(start: Fraction, container: Any, stream: Any) -> Near | None:
         return None
     frames = container.decode(stream)
     first, second = next(frames, None), next(frames, None)
+    aim = _inside(start, container)
     for before in _BEFORE_MPEG if is_mpeg else _BEFORE_SOUND:
-        if first is None or second is None or first.pts is None or before >= start:
+        if first is None or second is None or first.pts is None or before >= aim:
             break
-        place = first.pts + int((start - before) / stream.time_base)
+        place = first.pts + int((aim - before) / stream.time_base)
         if is_mpeg:
             if near := _agreed_sound(place, start, first, second, container, stream):
                 return near
@@ -115,6 +117,11 @@ def sound_near(start: Fraction, container: Any, stream: Any) -> Near | None:
         if at is not None and at <= start * first.sample_rate:
             return Near(at, chain([warm], frames))
     return None
+
+
+def _inside(start: Fraction, container: Any) -> Fraction:
+    """Keep to the length of the container, so that what lies outside is refused without delay."""
+    return min(start, Fraction(container.duration, av.time_base)) if container.duration else start
 
 
 def _number(frame: Any, first: Any, second: Any, container: Any, stream: Any) -> int | None:

@@ -168,7 +168,7 @@ def predict_timeline(
     if not hasattr(model, "predict_proba"):
         raise TypeError(
             f"predict_timeline expected a model with predict_proba, got {type(model).__name__}: "
-            "put it in a CalibratedClassifierCV."
+            "put it in a CalibratedClassifierCV(ensemble=False)."
         )
     if smooth is not None and smooth % 2 == 0:
         raise ValueError(f"smooth must be an odd number of windows, got {smooth}.")

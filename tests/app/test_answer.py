@@ -1,14 +1,20 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import encode_wav
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skemotion import MediaError
 from skemotion.app import EmotionPage, answer_recording, enrol_recording
 from skemotion.app._enrolment import speaker_scalers
 from skemotion.app._html import answer_html, problem_html
-from skemotion.pipeline import make_emotion_pipeline
+from skemotion.app._prepare import takes_sound
+from skemotion.audio import AudioLoader, SpeechFunctionals
+from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
 
 RATE = 16_000
 
@@ -64,6 +70,58 @@ def test_a_long_recording_is_answered_by_windows(model, tmp_path):
     html = answer_html(answer)
     assert 'data-label="sad"' in html
     assert "Over time" in html
+
+
+def test_a_model_of_a_column_of_clips_is_explained_too(tmp_path):
+    """Also where it is certain: then there are no log-odds."""
+    clips = [(RATE, voice(0.6, pitch, seed)) for seed, pitch in enumerate([110, 220] * 3)]
+    describe = ClipPipeline(
+        [("load", AudioLoader(RATE)), ("describe", SpeechFunctionals(("prosody",), RATE))],
+        flatten=True,
+    )
+    model = make_pipeline(describe, StandardScaler(), LogisticRegression())
+    model.fit(clips, ["sad", "angry"] * 3)
+    recording = save(tmp_path / "a.wav", voice(1, 215))
+    answer = answer_recording(model, recording)
+    assert answer.label == "angry"
+    assert answer.explanation.probabilities["angry"] == answer.probabilities["angry"]
+    assert "in log-odds: 0.7 doubles the odds." in answer_html(answer)
+    model[-1].coef_ *= 10_000
+    assert "decision function." in answer_html(answer_recording(model, recording))
+
+
+def test_a_recording_has_no_landmarks(tmp_path):
+    rng = np.random.default_rng(0)
+    face = rng.uniform(100, 200, (68, 2))
+    X = pd.DataFrame(
+        {
+            "audio": [(RATE, voice(0.6, pitch, seed)) for seed, pitch in enumerate([110, 220] * 8)],
+            "landmarks": [face + rng.normal(size=(9, 68, 2)) for _ in range(16)],
+        }
+    )
+    y = ["sad", "angry"] * 8
+    both = make_emotion_pipeline("both", picture="landmarks").fit(X, y)
+    answer = answer_recording(both, save(tmp_path / "a.wav", voice(1, 215)))
+    assert answer.label == "angry"
+    assert [note.partition(",")[0] for note in answer.notes] == [
+        "This model reads faces from files of landmarks"
+    ]
+    alone = make_emotion_pipeline("video", picture="landmarks").fit(X, y)
+    with pytest.raises(TypeError, match="landmarks' files, which a recording does not have"):
+        EmotionPage(alone)
+
+
+@pytest.mark.parametrize(
+    ("settings", "takes"),
+    [
+        ({"modality": "audio"}, True),
+        ({"modality": "video"}, False),
+        ({"modality": "both"}, True),
+        ({"modality": "both", "recipe": "reference"}, False),
+    ],
+)
+def test_sound_alone_is_taken_where_it_can_be_answered(settings, takes):
+    assert takes_sound(make_emotion_pipeline(**settings)) is takes
 
 
 @pytest.mark.parametrize(

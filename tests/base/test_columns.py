@@ -99,10 +99,26 @@ def test_a_single_clip_is_no_column():
             VideoLoader().fit(clip)
 
 
-def test_what_can_be_read_only_once_is_no_column(cells):
+@pytest.mark.parametrize("make", [iter, set, lambda clips: {"audio": clips}, dict.fromkeys])
+def test_what_has_no_rows_is_no_column(cells, make):
     for stage in (AudioLoader(), ClipPipeline([("load", AudioLoader())])):
-        with pytest.raises(TypeError, match="got a generator, which can be read only once: pass a"):
-            stage.fit_transform(cells["path"]() for _ in range(2))
+        with pytest.raises(
+            TypeError, match=r"got a (list_iterator|set|dict): pass a list of clips"
+        ):
+            stage.fit_transform(make([cells["path"]()]))
+    with pytest.raises(TypeError, match="got a dict_values: pass a list of clips"):
+        AudioLoader().fit({"audio": cells["path"]()}.values())
+
+
+def test_sound_as_librosa_returns_it_is_named():
+    for stage in (AudioLoader(), ClipPipeline([("load", AudioLoader())])):
+        for clips in ([(TONE, RATE)], [(TONE, RATE), (TONE, RATE)], pd.Series([(TONE, RATE)])):
+            with pytest.raises(
+                MediaError, match=r"row 0: .*\(waveform, rate\).*librosa.load. Swap"
+            ):
+                stage.fit_transform(clips)
+        with pytest.raises(ValueError, match=r"got the single clip .*: pass \[clip\]"):
+            stage.fit_transform((RATE, TONE))
 
 
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform"])

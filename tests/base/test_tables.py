@@ -27,7 +27,7 @@ def test_clips_alone_stand_in_every_column(clip):
         assert [cell is clip for cell in table["video"]] == [True, True]
         assert [cell is clip for cell in table["audio"]] == [True, True]
         assert table["speaker"].isna().all()
-    if isinstance(clip, str | bytes | Path):
+    if isinstance(clip, str | bytes | Path | tuple):
         assert as_table(clip, ["video"])["video"].tolist() == [clip]
 
 
@@ -36,6 +36,13 @@ def test_columns_of_one_name_are_refused():
     with pytest.raises(ValueError, match=r"one column of each name, found \['audio'\] twice"):
         as_table(table, ["audio", "video"])
     assert as_table(table.iloc[:, 1:], ["audio"]).shape == (1, 1)
+
+
+def test_samples_are_no_list_of_clips():
+    with pytest.raises(
+        ValueError, match=r"found an array of numbers: pass .* \[\(rate, waveform\)\]"
+    ):
+        as_table(np.zeros(9), ["audio"])
 
 
 def test_one_row_of_a_table_is_no_list_of_clips():

@@ -1,10 +1,11 @@
-"""A report in a browser: it loads nothing, fits wide and narrow windows, and is accessible."""
+"""Reports and explanations in a browser: they load nothing, fit it, and are accessible."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from skemotion.inspection import write_report
+from skemotion.inspection import Explanation, write_explanation, write_report
 from skemotion.model_selection import Evaluation, Leak
 from skemotion.pipeline import ClipCosts, ClipError
 
@@ -29,6 +30,34 @@ def report(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     return write_report([result, result], path, command="skemotion evaluate " + 30 * "long/" + "x",
                         costs=ClipCosts([0.1], 0.1, 10**9))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def explanation(tmp_path_factory):
+    """With the longest words that there are."""
+    details = pd.DataFrame(
+        {
+            "modality": ["audio", "audio", "video", "functionals"],
+            "part": ["spectrum", "voice quality", "mouth", "middle third"],
+            "measure": ["hammarberg", "slope1500-8000", "lip corners pulled down", "row 8, time 4"],
+            "n_values": [3468, 12, 40, 7200],
+            "effect": [12.34, -0.5, 0.2, 0.1],
+        }
+    )
+    found = Explanation(
+        clip="/a/folder/" + "long/" * 20 + "03-01-03-01-01-01-02.wav", target="surprised",
+        label="surprised", details=details, score=1.0, average_score=0.0,
+    )  # fmt: skip
+    return write_explanation(found, tmp_path_factory.mktemp("explanation") / "why.html")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_explanation_opens_anywhere(launch, explanation, width):
+    size = {"width": width, "height": 900}
+    tab = launch(["--no-sandbox"]).new_context(viewport=size, bypass_csp=True).new_page()
+    tab.goto(explanation.as_uri(), wait_until="load")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert Axe().run(tab).response["violations"] == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])

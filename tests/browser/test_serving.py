@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -75,4 +77,27 @@ def test_a_server_that_is_ended_leaves_nothing(command, folder):
     assert list(folder.glob("skemotion-page-*"))
     server.send_signal(signal.SIGTERM)
     assert server.wait(60) == 143
+    assert list(folder.glob("skemotion*")) == []
+
+
+def test_the_program_of_a_space_shows_its_page_and_ends_quietly(model, folder, tmp_path):
+    path = save_model(model, tmp_path / "model.skops")
+    script = Path(__file__).parents[2] / "examples" / "serving" / "app.py"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    server = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(folder), "MODEL": str(path), "PORT": port},
+    )  # fmt: skip
+    with server:
+        assert server.stdout.readline().strip() == f"http://localhost:{port}/"
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
+            policy = page.headers["content-security-policy"]
+            assert b"Which emotion is it?" in page.read()
+        assert "frame-ancestors https://huggingface.co;" in policy
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert "Traceback" not in errors
     assert list(folder.glob("skemotion*")) == []

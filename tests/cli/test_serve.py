@@ -2,6 +2,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from sklearn.linear_model import RidgeClassifier
 
 from skemotion.cli import main
 
@@ -34,6 +35,16 @@ def test_the_options_reach_the_page(served, capsys):
 def test_an_open_page_without_a_password_is_warned_about(served, capsys):
     assert main(["serve", "m.skops", "--host", "0.0.0.0"]) == 0
     assert "--auth USER:PASSWORD asks for a password" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["serve", "m.skops"], ["timeline", "m.skops", "a.wav"]])
+def test_a_model_without_probabilities_is_refused_by_name(monkeypatch, capsys, words):
+    model = RidgeClassifier().fit([[0.0], [1.0]], ["sad", "happy"])
+    monkeypatch.setattr("skemotion.persistence.load_model", lambda path: model)
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("skemotion: m.skops: ")
+    assert "model with predict_proba, got RidgeClassifier" in error
 
 
 @pytest.mark.parametrize("words", ["--auth me", "--auth :x", "--port 0", "--max-seconds 0"])

@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -238,6 +239,22 @@ def test_models_without_probabilities_or_means(corpus):
         explain(bare, clips[1])
     explanation = explain(bare, clips[1], background=clips[:30])
     assert explanation.parts.part[0] == "pitch"
+
+
+def test_a_calibrated_model_is_explained_by_what_it_calibrates(corpus):
+    X, y = corpus
+    clips = list(X.audio)
+    margin = described(SOUND, StandardScaler(), RidgeClassifier())
+    model = CalibratedClassifierCV(margin, cv=2, ensemble=False).fit(clips, y)
+    explanation = explain(model, clips[1])
+    np.testing.assert_allclose(explanation.probabilities, model.predict_proba([clips[1]])[0])
+    assert explanation.parts.part[0] == "pitch"
+    with pytest.raises(TypeError, match=r"CalibratedClassifierCV of 2: fit it with ensemble=False"):
+        explain(CalibratedClassifierCV(margin, cv=2).fit(clips, y), clips[1])
+    # Of what is described once, as many may be calibrated as there are.
+    inner = CalibratedClassifierCV(RidgeClassifier(), cv=2)
+    several = described(SOUND, StandardScaler(), inner).fit(clips, y)
+    assert explain(several, clips[1]).parts.part[0] == "pitch"
 
 
 def test_what_cannot_be_explained(corpus, fusion):

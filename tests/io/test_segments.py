@@ -216,13 +216,27 @@ def clip(tmp_path_factory):
     return write(tmp_path_factory.mktemp("clips") / "a.mp4", "libx264", H264, "libmp3lame")
 
 
+@pytest.fixture
+def once(monkeypatch):
+    """Refuse to open a clip again, as is done to decode it from the start."""
+
+    def refuse_another(kind):
+        def open_other(source, wanted):
+            assert wanted != kind, f"{source} is decoded from the start"
+            return open_stream(source, wanted)
+
+        monkeypatch.setattr("skemotion.io._segments.open_stream", open_other)
+
+    return refuse_another
+
+
 class Counted:
     """A container that counts the packets read after seeking."""
 
     def __init__(self, container):
         self.n_read, self._container = 0, container
         self.format, self.decode, self.seek = container.format, container.decode, container.seek
-        self.streams = container.streams
+        self.streams, self.duration = container.streams, container.duration
 
     def demux(self, stream):
         for packet in self._container.demux(stream):
@@ -238,10 +252,11 @@ class Counted:
         *[("video", 60, "b.ts"), ("audio", 180, "b.ts")],
     ],
 )
-def test_only_what_is_near_is_decoded(clip, tmp_path, kind, n_expected, name):
+def test_only_what_is_near_is_decoded(clip, tmp_path, once, kind, n_expected, name):
     if name != clip.name:
         clip = write(tmp_path / name, *CLIPS[name])
     source = f"{clip}#t=7.3,7.4"
+    once(kind)
     with open_stream(clip, kind) as (container, stream):
         counted = Counted(container)
         found = list((timed_frames if kind == "video" else cut_sound)(source, counted, stream))
@@ -276,6 +291,18 @@ def test_times_outside_are_refused(clip, loader):
     with pytest.raises(MediaError, match="found its start"):
         loader.transform([f"{clip}#t=900,901"])
     assert len(loader.transform([f"{clip}#t=7,8.4"])) == 1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "b.mpg", "b.ts"])
+def test_times_outside_are_refused_without_decoding_everything(tmp_path, once, name):
+    path = write(tmp_path / name, *CLIPS.get(name, ("libx264", H264, "aac")))
+    for kind, cut in (("video", timed_frames), ("audio", cut_sound)):
+        once(kind)
+        with open_stream(path, kind) as (container, stream):
+            counted = Counted(container)
+            with pytest.raises(MediaError, match=r"clip of 8\.0.* s, found its start at 90 s"):
+                list(cut(f"{path}#t=90", counted, stream))
+        assert 0 < counted.n_read < 180
 
 
 def test_between_two_frames(clip):

@@ -200,7 +200,8 @@ def test_models_without_probabilities_and_labels_that_are_numbers(clips, opened,
 
 
 def test_find_clips(tmp_path):
-    for name in ("sub/b.mp4", "a.WAV", "notes.txt", ".hidden.wav", "table.csv", "marks.csv"):
+    seen = ("sub/b.mp4", "sub/camera.MTS", "sub/phone.amr", "a.WAV")
+    for name in (*seen, "notes.txt", ".hidden.wav", "table.csv", "marks.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "table.csv").write_text("file,start,end,speaker\nsub/b.mp4,1,2,ann\ngone.wav,,,\n")
@@ -219,6 +220,8 @@ def test_find_clips(tmp_path):
     assert found.map(lambda cell: cell.replace(folder, "")).to_numpy().tolist() == [
         ["/a.WAV", "/a.WAV", "-", "-"],
         ["/sub/b.mp4", "/sub/b.mp4", "-", "-"],
+        ["/sub/camera.MTS", "/sub/camera.MTS", "-", "-"],
+        ["/sub/phone.amr", "/sub/phone.amr", "-", "-"],
         ["/sub/b.mp4#t=1,2", "/sub/b.mp4#t=1,2", "-", "ann"],
         ["-", "/gone.wav", "-", "-"],
         ["me.mp4#t=1,2", "me.mp4#t=1,2", "-", "-"],
@@ -229,6 +232,8 @@ def test_find_clips(tmp_path):
     for source in (str(tmp_path), tmp_path):
         with pytest.raises(TypeError, match=r"must be a list of files.*: pass \["):
             find_clips(source)
+    with pytest.raises(ValueError, match=r"a\.xlsx: expected a table .*Save it as CSV"):
+        find_clips(["b.wav", "a.xlsx"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with files of sound or video"):
         find_clips([tmp_path / "empty"])
