@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._messages import complain
 from ._options import PROTOCOLS, Commands, check_folder, corpus_options
 
 if TYPE_CHECKING:
@@ -58,16 +59,19 @@ def run(options: argparse.Namespace) -> int:
                 costs=measure_costs(work.model, work.corpus.data.iloc[work.usable]),
             )
             print(f"Saved {page}")
+    n_failed = 0
     for result, other in zip(results, others, strict=False):
         try:
             difference = compare(other, result)
         except ValueError as error:
-            raise ValueError(
-                f"{options.compare} (the first) cannot be compared with this run (the second): "
-                f"{error}"
-            ) from error
-        print(f"{result.protocol}, UAR compared with {options.compare}: {difference}")
-    return 0
+            complain(
+                f"{result.protocol}: {options.compare} (the first) cannot be compared with this "
+                f"run (the second). {error}"
+            )
+            n_failed += 1
+        else:
+            print(f"{result.protocol}, UAR compared with {options.compare}: {difference}")
+    return 1 if n_failed else 0
 
 
 def _others(place: Path, protocols: Sequence[str]) -> list[Evaluation]:

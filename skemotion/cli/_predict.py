@@ -31,6 +31,9 @@ def add(commands: Commands) -> None:
                         "time, or .json at the end")  # fmt: skip
     parser.add_argument("--resume", action="store_true",
                         help="go on with FILE where the same command was ended")  # fmt: skip
+    # Absent where it is not given: on a cluster the other commands need one, and this does not.
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", default=argparse.SUPPRESS,
+                        help="keep the results for each clip there, for later runs")  # fmt: skip
     parser.add_argument("--speaker", metavar="NAME",
                         help="who speaks in all of these clips, for a model trained with "
                         "--per-speaker: it then scales them by one another; a table may have a "
@@ -51,18 +54,29 @@ def run(options: argparse.Namespace) -> int:
     from ..pipeline import predict_clips
 
     model = load_model(options.model)
-    training = read_model_info(options.model)["training"]
+    about = read_model_info(options.model)
+    training = about["training"]
     clips = find_clips(
         options.paths, video=options.video, audio=options.audio, landmarks=options.landmarks
     )
+    column = training.get("speaker") or "speaker"
     if options.speaker is not None:
-        clips[training.get("speaker") or "speaker"] = options.speaker
+        clips[column] = options.speaker
+    nameless = len(clips) if column not in clips else int(clips[column].isna().sum())
+    if about["uses_speaker_clips"] and nameless:
+        complain(
+            "warning: this model scales each speaker's clips by that speaker's own, and "
+            f"{nameless} of {len(clips)} clips name no speaker: they are scaled by those of "
+            "training, and figures found with --per-speaker do not apply. Say who speaks, by "
+            "--speaker or in a table."
+        )
     n_failed = 0
     predictions = predict_clips(
         model,
         clips,
         out=options.out,
         resume=options.resume,
+        memory=getattr(options, "cache", None),
         n_jobs=options.jobs,
     )
     # Closed also where the reader of what is printed has gone, or the run is interrupted.

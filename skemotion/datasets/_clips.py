@@ -13,7 +13,7 @@ from ..io import MediaError, split_fragment
 from ._files import PICTURE, SOUND, column, folder_files
 from ._own import warn_of_repeats
 from ._table import table_clips, table_speakers
-from ._table_files import TABLES
+from ._table_files import SPREADSHEETS, TABLES
 
 _HEADER_BYTES = 4096
 
@@ -86,7 +86,7 @@ def find_clips(
             rows += _in_folder(path)
         elif _is_landmarks(Path(split_fragment(source)[0])):
             rows.append({"landmarks": source})
-        elif path.suffix.lower() not in TABLES:
+        elif path.suffix.lower() not in (*TABLES, *SPREADSHEETS):
             rows.append({"video": source, "audio": source})
         else:
             rows += _in_table(source, columns)

@@ -276,6 +276,10 @@ def folder_files(root: Path) -> Iterator[File]:
 
 
 def _archive_files(path: Path, prefix: str) -> Iterator[File]:
+    if path.exists() and not path.is_file():  # opening a pipe waits for someone to write into it
+        raise MediaError(
+            f"{path}: expected a zip archive, found a device or a pipe. Move it elsewhere."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()

@@ -114,6 +114,8 @@ def _is_there(address: str, archives: dict[str, set[str]]) -> bool:
         return True  # the loader will see
     if not member:
         return Path(path).is_file()
+    if not Path(path).is_file():  # opening a pipe would wait
+        return False
     if path not in archives:
         try:
             with zipfile.ZipFile(path) as archive:

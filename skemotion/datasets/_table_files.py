@@ -13,6 +13,8 @@ from ..io import check_allowed, limits_in_force, local_path
 _SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".parquet": "", ".pq": ""}
 # How the names of tables end.
 TABLES = tuple(_SUFFIXES)
+# Tables, too, which are to be saved in another form.
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
 def read_table(

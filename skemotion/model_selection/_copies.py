@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from collections import defaultdict
@@ -84,6 +85,8 @@ def _find(address: str) -> _File:
         raise ValueError(f"{address}: not on this machine.")
     path = os.path.realpath(outer)
     status = Path(path).stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe waits, and a device may have no end
+        raise ValueError(f"{address}: not a file.")
     if not inner:
         return _File(path, "", status.st_size, status.st_mtime_ns, None, times)
     member = inner.removeprefix("zip://")

@@ -136,6 +136,13 @@ def test_compare_with_what_was_saved(own, run, tmp_path):
     other.to_csv(own / "renamed.csv", index=False)
     words = ("evaluate", own / "renamed.csv", *command[2:], "--compare", file)
     assert "3 speakers" in run(*words)[1][-1]
+    # What can be compared is, though the test clips drawn of each speaker are others.
+    assert run("evaluate", own / "labels.csv", *OPTIONS, "--out", tmp_path)[0] == 0
+    words = ("evaluate", own / "renamed.csv", *OPTIONS, "--compare", tmp_path)
+    status, out, errors = run(*words)
+    assert (status, len(errors)) == (1, 1)
+    assert "not of the same clips" in errors[0]
+    assert "speaker-independent, UAR compared with" in out[-1]
     # Against one that is always wrong.
     wrong = table.assign(prediction=table["target"].map({"happy": "sad", "sad": "happy"}))
     wrong.to_csv(file, index=False)
