@@ -3,6 +3,7 @@
     python examples/ablations.py                      # a synthetic corpus, sound alone
     python examples/ablations.py sound RAVDESS
     python examples/ablations.py divisions RAVDESS    # by how much the choice of folds moves it
+    python examples/ablations.py speakers RAVDESS --landmarks FacialTracking_Actors_01-12.zip
     python examples/ablations.py landmarks RAVDESS --landmarks FacialTracking_Actors_01-12.zip
     python examples/ablations.py fusion RAVDESS --landmarks FacialTracking_Actors_01-12.zip
     python examples/ablations.py fusion java-sed --naming java-sed
@@ -66,6 +67,8 @@ def main(arguments: list[str] | None = None) -> list[tuple[str, Evaluation]]:
         found = []
         if options.part == "divisions":
             return divisions(corpus, options, folds.n_splits)
+        if options.part == "speakers":
+            return speakers(corpus, options)
         variants = {"sound": sound, "landmarks": landmarks, "fusion": fusion, "hog3d": hog3d}
         for table in variants[options.part](corpus, options):
             # Without the temperature of a fusion, the probabilities of one modality are raw.
@@ -89,7 +92,7 @@ def main(arguments: list[str] | None = None) -> list[tuple[str, Evaluation]]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parts = ("sound", "landmarks", "fusion", "hog3d", "divisions")
+    parts = ("sound", "landmarks", "fusion", "hog3d", "divisions", "speakers")
     parser.add_argument("part", nargs="?", choices=parts, default="sound")
     parser.add_argument("corpus", nargs="?", help="folder of clips; a synthetic corpus by default")
     parser.add_argument("--naming", choices=NAMINGS, default="ravdess")
@@ -179,6 +182,34 @@ def divisions(
         found.append((f"division {seed}", result))
     uars = [100 * result.uar for _, result in found]
     print(f"mean {np.mean(uars):.1f} %, standard deviation {np.std(uars):.1f}")
+    return found
+
+
+def speakers(
+    corpus: Bunch, options: argparse.Namespace, n_divisions: int = 5
+) -> list[tuple[str, Evaluation]]:
+    """Train on few speakers chosen at random, test on all others: sound and picture."""
+    (audio, A), (video, V) = (described(name, corpus, options) for name in ("audio", "video"))
+    X = np.hstack([A, V])
+    parts = (slice(0, A.shape[1]), slice(A.shape[1], None))
+    model = FusionClassifier([("audio", audio, parts[0]), ("video", video, parts[1])])
+    everyone = np.unique(corpus.groups)
+    print_row("training speakers", "UAR", "ECE")
+    print_row("---:", "---", "---:")
+    found = []
+    for n_speakers in (2, 3, 4, 6, 8, 10):
+        if n_speakers >= len(everyone):
+            break
+        results = []
+        for seed in range(n_divisions):
+            chosen = np.random.default_rng(seed).permutation(everyone)[:n_speakers]
+            known = np.isin(corpus.groups, chosen)
+            split = [(np.flatnonzero(known), np.flatnonzero(~known))]
+            results.append(evaluate(model, X, corpus.target, corpus.groups, cv=split))
+        uars = [100 * result.uar for result in results]
+        error = np.mean([result.calibration_error for result in results])
+        print_row(str(n_speakers), f"{np.mean(uars):.1f} % (sd {np.std(uars):.1f})", f"{error:.3f}")
+        found += [(f"{n_speakers} speakers", result) for result in results]
     return found
 
 

@@ -51,8 +51,10 @@ class FusionClassifier(ClassifierMixin, BranchComposition):
     cv : int or splitter, default=3
         Inner folds for the temperatures. With a number, folds are by speaker if `fit` knows the
         speakers, and there are fewer of them if there are fewer speakers, or fewer clips of an
-        emotion. With one speaker they are by clip, and with one or two clips of an emotion there
-        may be none, so that the temperature is 1; both with a warning.
+        emotion. With two speakers each fold trains on one, which gives too high a temperature, and
+        folds by clip too low a one: it is their geometric mean. With one speaker folds are by clip,
+        and with one or two clips of an emotion there may be none, so that the temperature is 1;
+        both with a warning.
     speaker : str or None, default="speaker"
         Column of X with the speakers, if it exists: they are used as `groups` if `fit` gets none.
         In a branch's columns it does not count as a modality.

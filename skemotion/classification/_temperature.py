@@ -16,6 +16,10 @@ from ..base import group_params
 
 # No expert rules a class out for good: the least probability that enters a product.
 LEAST_PROBABILITY = 1e-6
+# How the warnings of `inner_folds` begin.
+_FEW = r"Branch '.*' is (calibrated on other clips|not calibrated)"
+
+Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 def fit_calibrated(
@@ -27,6 +31,9 @@ def fit_calibrated(
     cv: Any,
 ) -> CalibratedClassifierCV:
     """Fit an estimator on all clips, and its temperature on clips that it was not trained on.
+
+    Where a fold trains on one speaker only, as with two speakers in all, its temperature is too
+    high for a model of both; by clip it is too low, and the geometric mean of the two is taken.
 
     Parameters
     ----------
@@ -48,8 +55,28 @@ def fit_calibrated(
     model : CalibratedClassifierCV
     """
     folds = inner_folds(name, codes, groups, cv)
-    if folds is None:
-        return _uncalibrated(estimator, X, codes, groups)
+    by_number = isinstance(cv, Integral)
+    with warnings.catch_warnings():
+        if by_number:
+            # A fusion in a fusion sees fewer speakers and clips in a fold than there are: what it
+            # says about those is wrong of the model, and what is true of it has been said above.
+            warnings.filterwarnings("ignore", _FEW, UserWarning)
+        if folds is None:
+            return _uncalibrated(estimator, X, codes, groups)
+        model = _calibrated(estimator, X, codes, groups, folds)
+        by_clip = (
+            _clip_folds(codes, int(cv)) if by_number and _trains_on_one(folds, groups) else None
+        )
+        if by_clip is not None:
+            other = _calibrated(estimator, X, codes, groups, by_clip)
+            _calibrator(model).beta_ = np.sqrt(_calibrator(model).beta_ * _calibrator(other).beta_)
+    return model
+
+
+def _calibrated(
+    estimator: Any, X: Any, codes: NDArray[np.intp], groups: NDArray[Any] | None, folds: Splits
+) -> CalibratedClassifierCV:
+    """Fit an estimator on all clips, and its temperature on the clips that the folds leave out."""
     model = CalibratedClassifierCV(
         estimator,
         method="temperature",
@@ -58,6 +85,10 @@ def fit_calibrated(
         cv=folds,
     )
     return model.fit(X, codes, **group_params(estimator, groups))
+
+
+def _calibrator(model: CalibratedClassifierCV) -> Any:
+    return model.calibrated_classifiers_[0].calibrators[0]
 
 
 def _uncalibrated(
@@ -71,7 +102,7 @@ def _uncalibrated(
     ).fit(X, codes)
     calibrated = model.calibrated_classifiers_[0]
     # The one that was found is of clips trained on.
-    calibrated.calibrators[0].beta_ = 1 / _logit_scale(fitted)
+    _calibrator(model).beta_ = 1 / _logit_scale(fitted)
     calibrated.estimator = fitted.estimator
     return model
 
@@ -90,7 +121,7 @@ def temperature_of(model: CalibratedClassifierCV) -> float:
         Above 1 for an overconfident estimator.
     """
     calibrated = model.calibrated_classifiers_[0]
-    return float(1 / (calibrated.calibrators[0].beta_ * _logit_scale(calibrated.estimator)))
+    return float(1 / (_calibrator(model).beta_ * _logit_scale(calibrated.estimator)))
 
 
 def _logit_scale(estimator: Any) -> float:
@@ -104,7 +135,7 @@ def _logit_scale(estimator: Any) -> float:
 
 def inner_folds(
     name: str, codes: NDArray[np.intp], groups: NDArray[Any] | None, cv: Any
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
+) -> Splits | None:
     """Split clips for the temperature, speaker-disjoint where speakers are known.
 
     Parameters
@@ -145,19 +176,18 @@ def inner_folds(
             splits = list(StratifiedGroupKFold(n_folds).split(codes, codes, groups))
             if _can_train(splits, codes):
                 return splits
-    for n_folds in range(min(int(cv), fewest), 1, -1):
-        splits = list(StratifiedKFold(n_folds).split(codes, codes))
-        if _can_train(splits, codes):
-            if groups is not None:
-                warnings.warn(
-                    f"Branch {name!r} is calibrated on other clips of the speakers that it is "
-                    f"trained on, as {len(codes)} clips of {n_speakers} "
-                    f"speaker{'s' * (n_speakers > 1)} cannot be split by speaker with every class "
-                    "in training: it will be too sure about other people. Add speakers.",
-                    UserWarning,
-                    stacklevel=4,
-                )
-            return splits
+    by_clip = _clip_folds(codes, int(cv))
+    if by_clip is not None:
+        if groups is not None:
+            warnings.warn(
+                f"Branch {name!r} is calibrated on other clips of the speakers that it is trained "
+                f"on, as {len(codes)} clips of {n_speakers} speaker{'s' * (n_speakers > 1)} cannot "
+                "be split by speaker with every class in training: it will be too sure about other "
+                "people. Add speakers.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return by_clip
     warnings.warn(
         f"Branch {name!r} is not calibrated, as {len(codes)} clips, {fewest} of the rarest class, "
         "are too few to leave some out: its probabilities are not to be relied on. Add clips, 3 or "
@@ -168,14 +198,28 @@ def inner_folds(
     return None
 
 
-def _can_train(
-    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]], codes: NDArray[np.intp]
-) -> bool:
+def _clip_folds(codes: NDArray[np.intp], cv: int) -> Splits | None:
+    """Split clips whoever speaks, into `cv` folds or fewer."""
+    for n_folds in range(min(cv, int(np.bincount(codes).min())), 1, -1):
+        splits = list(StratifiedKFold(n_folds).split(codes, codes))
+        if _can_train(splits, codes):
+            return splits
+    return None
+
+
+def _can_train(splits: Splits, codes: NDArray[np.intp]) -> bool:
     """Whether all training clips have every class, and one of them more than one clip."""
     n_classes = codes.max() + 1
     return all(
         len(np.unique(codes[train])) == n_classes and len(train) > n_classes for train, _ in splits
     )
+
+
+def _trains_on_one(splits: Splits, groups: NDArray[Any] | None) -> bool:
+    """Whether a fold trains on one of several speakers."""
+    if groups is None or len(np.unique(groups)) == 1:
+        return False
+    return any(len(np.unique(groups[train])) == 1 for train, _ in splits)
 
 
 def product_of_experts(

@@ -37,7 +37,7 @@ def cluster_given(options: argparse.Namespace) -> Iterator[None]:
         raise ValueError(
             "A cluster needs both --backend dask and --address tcp://HOST:PORT, its scheduler's."
         )
-    if getattr(options, "cache", "") is None:  # predict has none
+    if getattr(options, "cache", "") is None:  # predict needs none
         raise ValueError(
             "A cluster needs --cache FOLDER, a folder that all machines have under this name: its "
             "workers keep there what they make of each clip."

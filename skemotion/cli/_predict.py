@@ -31,6 +31,9 @@ def add(commands: Commands) -> None:
                         "time, or .json at the end")  # fmt: skip
     parser.add_argument("--resume", action="store_true",
                         help="go on with FILE where the same command was ended")  # fmt: skip
+    # Absent where it is not given: on a cluster the other commands need one, and this does not.
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", default=argparse.SUPPRESS,
+                        help="keep the results for each clip there, for later runs")  # fmt: skip
     parser.add_argument("--speaker", metavar="NAME",
                         help="who speaks in all of these clips, for a model trained with "
                         "--per-speaker: it then scales them by one another; a table may have a "
@@ -73,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         clips,
         out=options.out,
         resume=options.resume,
+        memory=getattr(options, "cache", None),
         n_jobs=options.jobs,
     )
     # Closed also where the reader of what is printed has gone, or the run is interrupted.

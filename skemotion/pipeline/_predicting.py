@@ -35,6 +35,7 @@ def predict_clips(
     *,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    memory: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
 ) -> Generator[ClipPrediction]:
     """Predict clips one after the other, including clips that cannot be used.
@@ -57,6 +58,10 @@ def predict_clips(
     resume : bool, default=False
         Whether to continue an existing `out`. It must be of the same clips and the same model; the
         model is not checked. Predictions in it are not computed again.
+    memory : path-like, default=None
+        Folder in which the results of the per-clip stages are kept, as `ClipPipeline` keeps them:
+        clips that another run has described, such as that of another model on the same stages, are
+        not described again. None for a temporary folder, or the model's own.
     n_jobs : int, default=None
         Clips processed at once; None uses the setting of each `ClipPipeline`.
 
@@ -109,17 +114,22 @@ def predict_clips(
         # A model without classes gives labels of any kind.
         labels = getattr(model, "classes_", np.array([])).tolist()
         file = PredictionFile(out, names, labels, gives_probabilities=gives, resume=resume)
-    return _predictions(model, X, names, file, n_jobs)
+    return _predictions(model, X, names, file, memory, n_jobs)
 
 
 def _predictions(
-    model: Any, X: Any, names: list[str], file: PredictionFile | None, n_jobs: int | None
+    model: Any,
+    X: Any,
+    names: list[str],
+    file: PredictionFile | None,
+    memory: str | os.PathLike[str] | None,
+    n_jobs: int | None,
 ) -> Generator[ClipPrediction]:
     try:
         kept = [] if file is None else file.kept
         yield from kept
         if len(kept) < len(names):
-            for prediction in _computed(model, X, names, len(kept), n_jobs):
+            for prediction in _computed(model, X, names, len(kept), memory, n_jobs):
                 if file is not None:
                     file.write(prediction)
                 yield prediction
@@ -131,12 +141,17 @@ def _predictions(
 
 
 def _computed(
-    model: Any, X: Any, names: list[str], start: int, n_jobs: int | None
+    model: Any,
+    X: Any,
+    names: list[str],
+    start: int,
+    memory: str | os.PathLike[str] | None,
+    n_jobs: int | None,
 ) -> Generator[ClipPrediction]:
     """Predict the rows from one on, batch by batch."""
     n_clips = len(names)
     together = _looks_at_speakers(model, X)
-    with _cached(model, n_jobs) as (own, cache):
+    with _cached(model, memory, n_jobs) as (own, cache):
         size = n_clips if together else _BATCH * joblib.effective_n_jobs(_n_jobs(own))
         for first in range(0 if together else start, n_clips, size):
             rows = np.arange(first, min(first + size, n_clips))
@@ -188,8 +203,10 @@ def _renumbered(reason: str, position: int, row: int) -> str:
 
 
 @contextmanager
-def _cached(model: Any, n_jobs: int | None) -> Iterator[tuple[Any, ClipCache | None]]:
-    """Return a copy of a model that opens each clip once, and the cache that this takes."""
+def _cached(
+    model: Any, memory: str | os.PathLike[str] | None, n_jobs: int | None
+) -> Iterator[tuple[Any, ClipCache | None]]:
+    """Return a copy of a model that opens each clip once, and the cache to empty on the way."""
     own = copy.deepcopy(model)
     pipelines = clip_pipelines(own)
     with tempfile.TemporaryDirectory(prefix="skemotion-", ignore_cleanup_errors=True) as folder:
@@ -198,8 +215,8 @@ def _cached(model: Any, n_jobs: int | None) -> Iterator[tuple[Any, ClipCache | N
             part.n_jobs = part.n_jobs if n_jobs is None else n_jobs
             part.verbose = False
         for part in bare:
-            part.memory = folder
-        yield own, ClipCache(folder) if bare else None
+            part.memory = folder if memory is None else memory
+        yield own, ClipCache(folder) if bare and memory is None else None
 
 
 def _n_jobs(model: Any) -> int | None:

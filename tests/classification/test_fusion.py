@@ -1,5 +1,6 @@
 import pickle
 import unittest
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     StratifiedGroupKFold,
+    StratifiedKFold,
     cross_val_predict,
     cross_validate,
 )
@@ -112,13 +114,12 @@ def fusion(**params):
     return FusionClassifier([("voice", branch(), "audio"), ("face", branch(), "video")], **params)
 
 
-def reference(X, y, groups, T, n_folds):
-    """Each modality alone: fitted on all, temperature by the likelihood of held-out speakers."""
+def reference(X, y, groups, T, cv):
+    """Each modality alone: fitted on all, temperature by the likelihood of held-out clips."""
     product, temperatures = 1, {}
     for name, column in (("voice", "audio"), ("face", "video")):
         A, B = (Describer().transform(part[column]) for part in (X, T))
         model = make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
-        cv = StratifiedGroupKFold(n_folds)
         held_out = cross_val_predict(model, A, y, cv=cv, groups=groups, method="predict_proba")
         truth = np.unique(y, return_inverse=True)[1]
 
@@ -137,13 +138,30 @@ def reference(X, y, groups, T, n_folds):
 
 def test_the_product_of_branches_calibrated_on_other_speakers():
     (X, y, groups), (T, _, _) = problem(), problem(seed=1)
-    expected, temperatures = reference(X, y, groups, T, 3)
+    expected, temperatures = reference(X, y, groups, T, StratifiedGroupKFold(3))
     model = fusion().fit(X, y, groups)
     assert model.temperatures_ == pytest.approx(temperatures, rel=1e-4)
     np.testing.assert_allclose(model.predict_proba(T), expected, atol=1e-5)
     assert list(model.classes_) == ["angry", "calm", "sad"]
     np.testing.assert_array_equal(model.predict(T), model.classes_[expected.argmax(axis=1)])
     np.testing.assert_array_equal(model.feature_names_in_, ["audio", "video"])
+
+
+@pytest.mark.parametrize(("n_speakers", "cv"), [(2, 3), (3, 2)])
+def test_folds_that_train_on_one_speaker_and_folds_by_clip_meet_half_way(n_speakers, cv):
+    X, y, _ = problem()
+    # Voices differ, which other clips of the same speaker do not show.
+    groups = np.arange(60) // 3 % n_speakers
+    X["audio"] = [f"voice:{float(v[6:]) + g}" for v, g in zip(X["audio"], groups, strict=True)]
+    by_speaker = reference(X, y, groups, X, StratifiedGroupKFold(min(cv, n_speakers)))[1]
+    by_clip = reference(X, y, None, X, StratifiedKFold(cv))[1]
+    assert by_speaker["voice"] > 1.05 * by_clip["voice"]
+    model = fusion(cv=cv).fit(X, y, groups)
+    between = {name: np.sqrt(by_speaker[name] * by_clip[name]) for name in by_clip}
+    assert model.temperatures_ == pytest.approx(between, rel=1e-4)
+    # Whoever gives a splitter has said which clips are left out.
+    model = fusion(cv=StratifiedGroupKFold(min(cv, n_speakers))).fit(X, y, groups)
+    assert model.temperatures_ == pytest.approx(by_speaker, rel=1e-4)
 
 
 def test_every_clip_is_described_once_whatever_the_inner_folds():
@@ -474,8 +492,12 @@ def test_two_clips_of_each_class_are_enough_even_for_members_of_members(n_speake
     model = FusionClassifier([("face", inner, slice(None)), ("voice", inner, slice(None))])
     y = np.tile(np.arange(6), 2 * n_speakers)
     X = np.random.default_rng(0).normal(size=(len(y), 8)) + y[:, np.newaxis]
-    with pytest.warns(UserWarning, match="is (calibrated on other clips of|not calibrated, as)"):
+    with warnings.catch_warnings(record=True, action="always") as caught:
         model.fit(X, y, np.repeat(np.arange(n_speakers), 12))
+    # Of the two speakers each can be left out: that members then see one is no concern of the user.
+    branches = [str(w.message).split()[1] for w in caught if "not calibrated" in str(w.message)]
+    assert branches == (["'face'", "'voice'"] if n_speakers == 1 else [])
+    assert len(caught) == len(branches)
     assert (model.predict(X) == y).mean() > 0.8
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 

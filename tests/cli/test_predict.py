@@ -19,7 +19,7 @@ from skemotion.audio import AudioLoader
 from skemotion.base import as_table
 from skemotion.classification import FusionClassifier
 from skemotion.decomposition import TrajectoryStatistics
-from skemotion.pipeline import ClipPipeline
+from skemotion.pipeline import ClipCache, ClipPipeline
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,13 @@ def test_a_folder_to_a_table(folder, model, run, tmp_path):
     assert "resume" in again[2][0]
     assert run("predict", model, folder, "-o", out, "--resume") == (status, lines, errors)
     assert out.read_bytes() == before
+
+
+def test_a_cache_is_kept(folder, model, run, tmp_path):
+    expected = run("predict", model, folder / "part0")
+    assert run("predict", model, folder / "part0", "--cache", tmp_path / "cache") == expected
+    # Two stages of each clip.
+    assert ClipCache(tmp_path / "cache").n_entries == 2 * len(expected[1])
 
 
 @pytest.mark.filterwarnings("ignore:.* clips are listed more than once:UserWarning")

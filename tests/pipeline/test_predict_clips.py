@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import sine_wav
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -94,6 +95,17 @@ def test_each_clip_is_described_once(model, clips, opened):
     opened.clear()
     list(predict_clips(model, clips))
     assert len(opened) == 8
+
+
+def test_a_folder_keeps_what_is_described(model, clips, opened, tmp_path):
+    expected = list(predict_clips(model, clips))
+    opened.clear()
+    assert list(predict_clips(model, clips, memory=tmp_path)) == expected
+    assert (len(opened), model[0].memory) == (8, None)
+    again = clone(model).fit([clips[0], clips[1]], [*"ab"])
+    opened.clear()
+    list(predict_clips(again, clips, memory=tmp_path))
+    assert len(opened) == 0
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
