@@ -22,7 +22,7 @@ from ._kinds import rows_from
 from ._labels import check_labels
 from ._output import TableOutputMixin
 from ._parts import model_parts
-from ._tables import as_table, column_names, speaker_codes
+from ._tables import as_table, as_table_for, column_names, speaker_codes, speaker_columns
 from ._versions import package_versions
 from ._windows import ClipWindow, sliding_windows
 
@@ -33,6 +33,7 @@ __all__ = [
     "ClipWindow",
     "TableOutputMixin",
     "as_table",
+    "as_table_for",
     "check_cell",
     "check_clips",
     "check_input_names",
@@ -51,4 +52,5 @@ __all__ = [
     "rows_from",
     "sliding_windows",
     "speaker_codes",
+    "speaker_columns",
 ]

@@ -20,10 +20,11 @@ def clip_column(X: Any) -> NDArray[Any] | None:
     """Return X as an object array of clips, or None where X is plain numbers.
 
     A column of clips is a 1-d sequence of paths, addresses, bytes, file objects, arrays or
-    ``(rate, waveform)`` pairs, some of which may be missing. Arrays may also be in a 2-d table, one
-    column per variant of a clip. Every cell is checked, so the answer depends neither on the first
-    cell nor on the order of rows. A list of arrays is a column of clips even if the arrays happen
-    to have the same length, so a clip's result does not depend on its neighbours.
+    ``(rate, waveform)`` pairs, some of which may be missing; or a 2-d table with one such column,
+    such as ``[[path], [path]]``. Arrays may be in a table of several columns, one per variant of a
+    clip. Every cell is checked, so the answer depends neither on the first cell nor on the order of
+    rows. A list of arrays is a column of clips even if the arrays happen to have the same length,
+    so a clip's result does not depend on its neighbours.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def clip_column(X: Any) -> NDArray[Any] | None:
         )
     has_rows = isinstance(X, list | tuple)
     if isinstance(X, list | tuple):
-        X = object_array(X)
+        X = _table_of_rows(X)
     elif hasattr(X, "to_numpy"):
         X = X.to_numpy()
     if not isinstance(X, np.ndarray) or not X.size:
@@ -106,6 +107,19 @@ def is_sound(clip: Any) -> TypeGuard[tuple[Any, NDArray[Any]]]:
 def is_swapped_sound(clip: Any) -> bool:
     """Return whether a cell is a ``(waveform, rate)`` pair, as `librosa.load` returns it."""
     return isinstance(clip, tuple | list) and len(clip) == 2 and is_sound(clip[::-1])
+
+
+def _table_of_rows(X: Sequence[Any]) -> NDArray[Any]:
+    """Put a list into an array, of two axes if its items are rows of clips.
+
+    Bare arrays do not make an item a row: they are pictures of one clip, or rows of numbers.
+    """
+    rows = [row for row in X if isinstance(row, list | tuple)]
+    if len(rows) == len(X) and len(set(map(len, rows))) == 1:
+        cells = [cell for row in rows for cell in row]
+        if any(isinstance(c, _SOURCE) or hasattr(c, "read") or is_sound(c) for c in cells):
+            return object_array(cells).reshape(len(rows), -1)
+    return object_array(X)
 
 
 def _holds_clips(cells: NDArray[Any], *, has_rows: bool) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._columns import is_sound
+from ._columns import clip_column, is_sound
+from ._parts import model_parts
 
 
 def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.DataFrame:
@@ -63,6 +64,71 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
     empty = pd.Series([None] * len(X), X.index, dtype=object)
     missing = {name: empty for name in wanted if name not in X}
     return X.assign(**missing)[wanted]
+
+
+def as_table_for(model: Any, X: Any) -> Any:
+    """Make a table of clips for a fitted model that reads columns by name.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : table, column of clips, or anything else
+        As for `as_table`.
+
+    Returns
+    -------
+    table : DataFrame of shape (n_clips, n_columns), or X itself
+        With the columns of `feature_names_in_`, and those of speakers that X has; columns of
+        speakers that X lacks hold None. X itself if the model reads no columns by name, or X is
+        neither a table nor a column of clips.
+
+    Raises
+    ------
+    ValueError
+        As for `as_table`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> from skemotion.base import as_table_for
+    >>> model = FunctionTransformer().fit(pd.DataFrame({"video": ["a.mp4"]}))
+    >>> as_table_for(model, ["b.mp4"])
+       video
+    0  b.mp4
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not (hasattr(X, "columns") or clip_column(X) is not None):
+        return X
+    names = list(names)
+    speakers = speaker_columns(model)
+    extra = sorted(speakers & {*names, *getattr(X, "columns", ())})
+    table = as_table(X, [name for name in names if name not in speakers], extra)
+    # Columns may be selected by position.
+    return table[[*names, *(name for name in extra if name not in names)]]
+
+
+def speaker_columns(model: Any) -> set[str]:
+    """Return the columns from which the parts of a model read speakers.
+
+    Parameters
+    ----------
+    model : estimator
+
+    Returns
+    -------
+    names : set of str
+
+    Examples
+    --------
+    >>> from skemotion.base import speaker_columns
+    >>> from skemotion.pipeline import make_emotion_pipeline
+    >>> speaker_columns(make_emotion_pipeline(speaker="actor"))
+    {'actor'}
+    """
+    named = (getattr(part, "speaker", None) for part in model_parts(model))
+    return {name for name in named if isinstance(name, str)}
 
 
 def _table_of_clips(X: Any, columns: Sequence[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils import Tags
 
-from ..base import as_table, is_missing, model_parts, object_array
+from ..base import as_table_for, is_missing, model_parts, object_array, speaker_columns
 from ..classification import FusionClassifier
 from ..io import MediaError, without_workers
 from ..pipeline import ClipPipeline, UnusableClipWarning
@@ -87,7 +87,8 @@ class OccludedClip:
                 f"{type(model).__name__}."
             )
         self._model = deepcopy(model)
-        self._X = X = self._with_names(X)
+        self._speaker_columns = speaker_columns(self._model)
+        self._X = X = as_table_for(self._model, X)
         self._speaker = self._speaker_of(X)
         found = find_described(self._model, self._speaker)
         if not found:
@@ -244,20 +245,6 @@ class OccludedClip:
             warnings.simplefilter("ignore", UnusableClipWarning)
             warnings.filterwarnings("ignore", message=".* cannot be used by branch")
             return np.asarray(getattr(self._model, self._method)(X))
-
-    def _with_names(self, X: Any) -> Any:
-        """Make a table of a clip for a model that reads columns by name."""
-        parts = model_parts(self._model)
-        self._speaker_columns = {
-            part.speaker
-            for part in parts
-            if isinstance(part, SpeakerScaler | FusionClassifier) and isinstance(part.speaker, str)
-        }
-        names = getattr(self._model, "feature_names_in_", None)
-        if names is None:
-            return X
-        clips = [name for name in names if name not in self._speaker_columns]
-        return as_table(X, clips, sorted(self._speaker_columns & set(getattr(X, "columns", ()))))
 
     def _speaker_of(self, X: Any) -> Any:
         for column in self._speaker_columns & set(getattr(X, "columns", ())):

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..base import clip_column, is_missing, model_parts
+from ..base import as_table_for, clip_column, is_missing, model_parts
 from ..io import clip_name
 from ._cache import ClipCache
 from ._prediction_file import ClipPrediction, PredictionFile
@@ -49,7 +49,8 @@ def predict_clips(
     model : estimator
         Fitted; not changed.
     X : table or column of clips
-        As the model takes it.
+        As the model takes it. In place of a table with columns of clips, a column of clips alone:
+        each is then in every column, as a file with picture and sound.
     out : path-like, default=None
         File to which each prediction is written at once: CSV (``.csv``) or JSON lines
         (``.jsonl``), with the columns ``file``, ``label``, ``probability_LABEL`` for each label
@@ -108,6 +109,7 @@ def predict_clips(
     check_is_fitted(model)
     X = X if hasattr(X, "columns") else rows_of(X)
     names = _names(X)
+    X = as_table_for(model, X)
     file = None
     if out is not None:
         gives = hasattr(model, "predict_proba")

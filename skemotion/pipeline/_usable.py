@@ -17,6 +17,7 @@ from .._threads import one_blas_thread
 from ..base import as_table, group_params
 from ..io import Limits, Outcome
 from ._clip_pipeline import ClipPipeline
+from ._column_transformer import ClipColumnTransformer
 from ._jobs import Failure, Job
 from ._rows import progress, row_name, rows_of
 from ._running import ClipError, run_clips, sift
@@ -215,6 +216,7 @@ def _failures(model: Any, X: Any, settings: _Settings) -> _Errors:
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
         return _failures(steps[0], X, settings) if steps else {}
     if isinstance(model, ColumnTransformer):
+        X = model._table(X) if isinstance(model, ClipColumnTransformer) else X
         branches = [(branch, columns) for _, branch, columns in model.transformers]
         return _in_any(branches, X, settings)
     if getattr(model, "tolerates_missing_branches", False):

@@ -81,6 +81,19 @@ def test_columns_that_hold_nothing_are_columns():
             VideoLoader().fit(empty).transform(empty)
 
 
+@pytest.mark.parametrize("kind", GOOD[:7])
+def test_rows_of_one_clip_are_a_column(cells, kind):
+    for stage in (AudioLoader(RATE), ClipPipeline([("load", AudioLoader(RATE))])):
+        for row in (list, tuple):
+            X = [row([cells[kind]()]), row([cells["path"]()])]
+            for waveform in stage.fit_transform(X):
+                np.testing.assert_array_equal(waveform, TONE)
+        with pytest.raises(MediaError, match="row 1: expected a clip, found an empty cell"):
+            stage.fit_transform([[cells[kind]()], [None]])
+        with pytest.raises(ValueError, match=r"Expected one column of clips, got 2: pass one"):
+            stage.fit_transform([[cells[kind](), cells["path"]()]] * 2)
+
+
 def test_a_list_of_pictures_is_a_clip():
     pictures = [np.full((30, 36), 9 * t, dtype=np.uint8) for t in range(6)]
     column = pd.Series([pictures, np.stack(pictures)])

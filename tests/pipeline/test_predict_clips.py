@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from helpers import sine_wav
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -89,6 +90,15 @@ def test_predictions_are_those_of_predict_and_bad_clips_say_why(model, clips):
         assert found[row].error.startswith(f"{clips[row]}: expected")
     # The model is what it was.
     assert (model[0].memory, model[0].n_jobs) == (None, None)
+
+
+def test_a_list_is_a_table_to_a_model_of_columns(model, clips, opened):
+    columns = ColumnTransformer([("audio", model[0], "audio"), ("video", model[0], "video")])
+    table = pd.DataFrame({"video": clips, "more": 0, "audio": clips})
+    by_name = make_pipeline(columns, GaussianNB()).fit(table.drop(index=[3, 8]), [*"aaaabbbb"])
+    expected = list(predict_clips(by_name, table))
+    assert [row for row, found in enumerate(expected) if found.error] == [3, 8]
+    assert list(predict_clips(by_name, clips)) == expected
 
 
 def test_each_clip_is_described_once(model, clips, opened):

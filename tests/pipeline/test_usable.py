@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from skemotion import MediaError
 from skemotion.base import ClipTransformer
-from skemotion.pipeline import ClipPipeline, find_unusable, fit_usable, usable_rows
+from skemotion.pipeline import ClipColumnTransformer, ClipPipeline, find_unusable, fit_usable, usable_rows
 
 # Workers cannot import this module where pytest alone knows it.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -105,6 +105,13 @@ def test_any_branch_of_columns(n_jobs):
                                                              (7, "length")]  # fmt: skip
     assert errors[0].reason.endswith("bad video: expected a good clip.")
     assert errors[1].clip.startswith("clip 5 (")
+
+
+def test_a_list_is_in_every_column():
+    branches = [(name, stages(), name) for name in ("video", "audio")]
+    model = make_pipeline(ClipColumnTransformer(branches), GaussianNB())
+    [error] = find_unusable(model, [b"v1", b"bad", b"v2"])
+    assert (error.row, error.reason) == (1, "row 1: bad: expected a good clip.")
 
 
 def test_all_branches_of_a_fusion():
