@@ -13,6 +13,7 @@ from typing import Any, Self
 import joblib
 from sklearn.utils.validation import check_is_fitted
 
+from ..base import plural
 from ..io import MediaError
 from ._answer import answer_recording, enrol_recording
 from ._enrolment import speaker_scalers
@@ -238,7 +239,8 @@ class EmotionPage:
             return known, problem_html(str(error))
         finally:
             self._uploads.answered(path)
-        words = f"You are known by {n_clips} stretches of 3 s. Record your emotion now."
+        stretches = plural(n_clips, "stretch", "stretches")
+        words = f"You are known by {stretches} of 3 s. Record your emotion now."
         return enrolment, note_html(words)
 
     def _run(self, task: Any, path: str, **settings: Any) -> Any:

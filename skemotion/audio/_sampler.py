@@ -14,7 +14,7 @@ from sklearn.utils import Tags, _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from ..base import check_clips, clip_column, object_array, one_column, remember_column
+from ..base import check_clips, clip_column, object_array, one_column, plural, remember_column
 from ._augmenter import AudioAugmenter
 from ._loader import AudioLoader
 
@@ -183,7 +183,7 @@ class AudioAugmentationSampler(OneToOneFeatureMixin, BaseEstimator):
         if clips is None:
             raise ValueError(
                 f"Expected a DataFrame with clips in a column {self.column!r}, found the columns "
-                f"{list(X.columns)} in {len(X)} rows. Name the column: "
+                f"{list(X.columns)} in {plural(len(X), 'row')}. Name the column: "
                 f'{type(self).__name__}(column="...").'
             )
         remember_column(self)

@@ -23,8 +23,10 @@ from ._labels import check_labels
 from ._output import TableOutputMixin
 from ._parts import model_parts
 from ._tables import as_table, as_table_for, column_names, speaker_codes, speaker_columns
+from ._targets import check_target, check_writable
 from ._versions import package_versions
 from ._windows import ClipWindow, sliding_windows
+from ._words import plural
 
 __all__ = [
     "FLOATS",
@@ -38,6 +40,8 @@ __all__ = [
     "check_clips",
     "check_input_names",
     "check_labels",
+    "check_target",
+    "check_writable",
     "clip_column",
     "column_names",
     "group_params",
@@ -48,6 +52,7 @@ __all__ = [
     "object_array",
     "one_column",
     "package_versions",
+    "plural",
     "remember_column",
     "rows_from",
     "sliding_windows",

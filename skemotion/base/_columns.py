@@ -115,7 +115,7 @@ def _table_of_rows(X: Sequence[Any]) -> NDArray[Any]:
     Bare arrays do not make an item a row: they are pictures of one clip, or rows of numbers.
     """
     rows = [row for row in X if isinstance(row, list | tuple)]
-    if len(rows) == len(X) and len(set(map(len, rows))) == 1:
+    if len(rows) == len(X) and len(set(map(len, rows))) == 1 and not any(map(_is_clip, rows)):
         cells = [cell for row in rows for cell in row]
         if any(isinstance(c, _SOURCE) or hasattr(c, "read") or is_sound(c) for c in cells):
             return object_array(cells).reshape(len(rows), -1)

@@ -14,6 +14,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _num_samples
 
+from ..base import plural
 from ..io import MediaError
 
 
@@ -103,8 +104,8 @@ def describe_rows(
 def _warn(name: str, errors: dict[int, str], n_rows: int) -> None:
     shown = "; ".join(list(errors.values())[:3])
     warnings.warn(
-        f"{len(errors)} of {n_rows} clips cannot be used by branch {name!r} and are left to the "
-        f"other branches: {shown}",
+        f"{len(errors)} of {plural(n_rows, 'clip')} cannot be used by branch {name!r} and "
+        f"{'is' if len(errors) == 1 else 'are'} left to the other branches: {shown}",
         UserWarning,
         stacklevel=5,
     )

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..base import check_cell, check_clips, clip_column, one_column, remember_column
+from ..base import check_cell, check_clips, clip_column, one_column, plural, remember_column
 
 # What frames vote by: the first of these that the estimator has.
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -211,8 +211,9 @@ class FrameVotingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             for row, clip in enumerate(clips):
                 if clip.shape[1] != n_values:
                     raise ValueError(
-                        f"FrameVotingClassifier expected {n_values} values in every frame, found "
-                        f"{clip.shape[1]} in row {row}: describe all clips in the same way."
+                        f"FrameVotingClassifier expected {plural(n_values, 'value')} in every "
+                        f"frame, found {clip.shape[1]} in row {row}: describe all clips in the "
+                        "same way."
                     )
             frames = np.concatenate(clips)
             n_frames = np.array([len(clip) for clip in clips])

@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from ..base import group_params
+from ..base import group_params, plural
 
 # No expert rules a class out for good: the least probability that enters a product.
 LEAST_PROBABILITY = 1e-6
@@ -181,7 +181,7 @@ def inner_folds(
         if groups is not None:
             warnings.warn(
                 f"Branch {name!r} is calibrated on other clips of the speakers that it is trained "
-                f"on, as {len(codes)} clips of {n_speakers} speaker{'s' * (n_speakers > 1)} cannot "
+                f"on, as {plural(len(codes), 'clip')} of {plural(n_speakers, 'speaker')} cannot "
                 "be split by speaker with every class in training: it will be too sure about other "
                 "people. Add speakers.",
                 UserWarning,

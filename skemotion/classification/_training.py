@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ..base import check_cell, check_clips, clip_column, remember_column
+from ..base import check_cell, check_clips, clip_column, plural, remember_column
 
 TRAINING_CONSTRAINTS = {
     "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -210,8 +210,9 @@ def _trajectories(estimator: Any, X: Any, *, reset: bool) -> tuple[list[NDArray[
     for at, clip in enumerate(clips):
         if clip.shape[1] != n_features:
             raise ValueError(
-                f"{type(estimator).__name__} expected {n_features} features in every frame, found "
-                f"{clip.shape[1]} in row {at // table.shape[1]}: give all clips the same features."
+                f"{type(estimator).__name__} expected {plural(n_features, 'feature')} in every "
+                f"frame, found {clip.shape[1]} in row {at // table.shape[1]}: give all clips the "
+                "same features."
             )
     if reset:
         remember_column(estimator, table.shape[1])

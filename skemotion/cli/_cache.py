@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(
             "Give --prune together with --older-than or --max-bytes, which say what to remove."
         )
+    from ..base import plural
     from ..pipeline import ClipCache
 
     cache = ClipCache(options.folder)
@@ -38,8 +39,9 @@ def run(options: argparse.Namespace) -> int:
         raise NotADirectoryError(f"{options.folder}: no such folder. Check the path.")
     if options.prune:
         n_removed, n_bytes = cache.prune(max_bytes=options.max_bytes, older_than=options.older_than)
-        print(f"Removed {n_removed} entries, {n_bytes / 1e6:.1f} MB")
-    print(f"{options.folder}: {cache.n_entries} entries, {cache.n_bytes / 1e6:.1f} MB")
+        print(f"Removed {plural(n_removed, 'entry', 'entries')}, {n_bytes / 1e6:.1f} MB")
+    entries = plural(cache.n_entries, "entry", "entries")
+    print(f"{options.folder}: {entries}, {cache.n_bytes / 1e6:.1f} MB")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,10 +119,11 @@ def kind_of(options: argparse.Namespace) -> str:
 
 def check_folder(folder: Path) -> None:
     """Check that files can be saved in a folder, before all the work."""
+    from ..base import check_writable
+
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder to save in. Create it.")
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder}: cannot be written to. Give another folder.")
+    check_writable(folder)
 
 
 def whole_number(word: str) -> int:

@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("Standard output is closed: open it, or write to a file by --out.")
     elif options.resume:
         raise ValueError("--resume goes on with a file: give one by --out.")
+    from ..base import plural
     from ..datasets import find_clips
     from ..persistence import load_model, read_model_info
     from ..pipeline import predict_clips
@@ -66,9 +67,9 @@ def run(options: argparse.Namespace) -> int:
     if about["uses_speaker_clips"] and nameless:
         complain(
             "warning: this model scales each speaker's clips by that speaker's own, and "
-            f"{nameless} of {len(clips)} clips name no speaker: they are scaled by those of "
-            "training, and figures found with --per-speaker do not apply. Say who speaks, by "
-            "--speaker or in a table."
+            f"of {nameless} of {plural(len(clips), 'clip')} the speaker is not known: those of "
+            "training stand in, and figures found with --per-speaker do not apply. Say who speaks, "
+            "by --speaker or in a table."
         )
     n_failed = 0
     predictions = predict_clips(

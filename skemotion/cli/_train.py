@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._messages import complain
-from ._options import Commands, check_folder, corpus_options, kind_of, recipe_of
+from ._options import Commands, corpus_options, kind_of, recipe_of
 
 if TYPE_CHECKING:
     from ._work import Work
@@ -26,17 +26,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "train", parents=[corpus_options()], help="fit a model on all clips"
     )
-    parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write"
-    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL",
+                        help="file to write, such as model.skops")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Fit a model, and save it."""
-    if options.out.is_dir():
-        raise IsADirectoryError(f"{options.out}: is a folder. Give the name of the file to write.")
-    check_folder(options.out.absolute().parent)
+    from ..persistence import check_model_path
+
+    check_model_path(options.out.absolute())
     from ._work import Work
 
     with Work.on_corpus(options) as work:
@@ -46,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 def fit_and_save(work: Work, path: Path, **training: Any) -> None:
     """Fit on the clips that can be used, and save the model with what it was trained on."""
+    from ..base import plural
     from ..persistence import save_model
     from ..pipeline import fit_usable
 
@@ -54,7 +54,7 @@ def fit_and_save(work: Work, path: Path, **training: Any) -> None:
     groups = None if groups is None else groups[rows]
     n_clips_per_class = dict(sorted(Counter(target.tolist()).items()))
     speakers = None if groups is None else sorted(set(groups.tolist()))
-    print(f"Training on {len(target)} clips{work.left_out}", flush=True)
+    print(f"Training on {plural(len(target), 'clip')}{work.left_out}", flush=True)
     for warning in _too_few(n_clips_per_class, speakers):
         complain(f"warning: {warning}")
     clips = work.corpus.data.iloc[rows]
@@ -89,11 +89,13 @@ def _usual_seconds(clips: Any) -> float | None:
 
 
 def _too_few(n_clips_per_class: dict[str, int], speakers: list[Any] | None) -> Iterator[str]:
+    from ..base import plural
+
     n_clips = sum(n_clips_per_class.values())
     if n_clips < _FEWEST_CLIPS:
         yield (
-            f"{n_clips} clips in all, fewer than {_FEWEST_CLIPS}: predictions of this model for "
-            "other clips mean little. Add clips."
+            f"{plural(n_clips, 'clip')} in all, fewer than {_FEWEST_CLIPS}: predictions of this "
+            "model for other clips mean little. Add clips."
         )
     few = [f"{n} of {name}" for name, n in n_clips_per_class.items() if n < _FEWEST_OF_AN_EMOTION]
     if few:

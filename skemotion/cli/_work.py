@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from ..base import model_parts
+from ..base import model_parts, plural
 from ..pipeline import ClipError, ClipPipeline, find_unusable, make_emotion_pipeline
 from ..video import VideoLoader, common_frame_size
 from ._corpus import load, speakers_unknown
@@ -86,8 +86,9 @@ class Work:
         """Half a sentence on clips that cannot be used, if there are any."""
         if not self.errors:
             return ""
-        n_clips = len(self.corpus.data)
-        return f"; {len(self.errors)} of {n_clips} clips could not be used and were left out"
+        were = "was" if len(self.errors) == 1 else "were"
+        clips = plural(len(self.corpus.data), "clip")
+        return f"; {len(self.errors)} of {clips} could not be used and {were} left out"
 
     def for_others(self, fitted: BaseEstimator) -> BaseEstimator:
         """Remove this machine's cache and workers from a model."""
@@ -110,6 +111,7 @@ def cache_folder(given: Path | None = None) -> Iterator[Path]:
 def _check_share(errors: list[ClipError], n_clips: int, max_unusable: float) -> None:
     if len(errors) > max_unusable * n_clips:
         raise ValueError(
-            f"{len(errors)} of {n_clips} clips cannot be used, and at most {max_unusable:.0%} may "
-            "be left out. Repair or remove them, or allow more with --max-unusable."
+            f"{len(errors)} of {plural(n_clips, 'clip')} cannot be used, and at most "
+            f"{max_unusable:.0%} may be left out. Repair or remove them, or allow more with "
+            "--max-unusable."
         )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ..base import plural
 from ._files import column, take_rows
 
 _COLUMNS = ["video", "audio", "landmarks"]
@@ -228,16 +229,12 @@ def _describe(
         left = Counter(corpora[name].target.tolist()) - Counter(corpus.target.tolist())
         left_out = ", ".join(f"{number} {emotion}" for emotion, number in left.items()) or "none"
         lines.append(
-            f"{name}: {_count(len(corpus.target), 'recording')}, {_count(n_actors, 'actor')}; "
+            f"{name}: {plural(len(corpus.target), 'recording')}, {plural(n_actors, 'actor')}; "
             f"left out: {left_out}"
         )
     for name, corpus in corpora.items():
         lines += ["", f"---- {name}", "", corpus.DESCR.rstrip()]
     return "\n".join(lines) + "\n"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _listed(words: Mapping[str, Sequence[str]]) -> str:

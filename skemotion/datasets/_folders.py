@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ..base import plural
 from ..io import MediaError
 from ._files import PICTURE, SOUND, File, folder_files, local_root
 from ._own import make_own_bunch
@@ -114,8 +115,8 @@ def load_folders(
     loose = [name for name in names if "/" not in name]
     if loose and patterns["emotion"] is None:
         raise MediaError(
-            f"{root}: {expected}, found {len(loose)} clips in no folder below it, such as "
-            f"{loose[0]}. Give the folder above, or an expression that finds the emotion."
+            f"{root}: {expected}, found {plural(len(loose), 'clip')} in no folder below it, such "
+            f"as {loose[0]}. Give the folder above, or an expression that finds the emotion."
         )
     emotions = [name.partition("/")[0] for name in names]
     if patterns["emotion"] is not None:

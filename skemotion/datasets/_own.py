@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ..base import plural
 from ..io import UNREADABLE, MediaError, local_path, split_fragment
 from ._files import column
 
@@ -171,7 +172,7 @@ def warn_of_repeats(
     first = (conflicting or repeated)[0]
     how = f", of {len(conflicting)} with different emotions" if conflicting else ""
     warnings.warn(
-        f"{name}: {len(repeated)} clips are listed more than once{how}, for example in rows "
+        f"{name}: {plural(len(repeated), 'clip')} listed more than once{how}, for example in rows "
         f"{first[0]} and {first[1]}. They count several times; leave out all but one row of each.",
         stacklevel=3,
     )

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base import plural
+
 LENGTH = 9
 # A kernel has weight 2 at three places and -1 at the six others.
 PLACES = np.array(list(combinations(range(LENGTH), 3)), dtype=np.int32)
@@ -175,8 +177,8 @@ def _check_kernels(kernels: RocketKernels, n_channels: int, n_points: int) -> No
     types = [p.dtype for p in kernels if isinstance(p, np.ndarray) and p.ndim == 1]
     if types != _TYPES or not _in_bounds(kernels, n_channels, n_points):
         raise ValueError(
-            f"Expected kernels for series of {n_channels} channels and {n_points} points, found "
-            "others. Fit again, or get the model again."
+            f"Expected kernels for series of {plural(n_channels, 'channel')} and "
+            f"{plural(n_points, 'point')}, found others. Fit again, or get the model again."
         )
 
 

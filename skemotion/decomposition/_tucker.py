@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .._threads import one_blas_thread
-from ..base import FLOATS, check_clips, check_input_names, missing_clips
+from ..base import FLOATS, check_clips, check_input_names, missing_clips, plural
 from ._tucker_numerics import SHARE, Rank, multiply, partial_tucker, project
 
 
@@ -183,8 +183,8 @@ class PartialTucker(TransformerMixin, BaseEstimator):
         X = check_array(X, dtype=list(FLOATS))
         if X.shape[1] != math.prod(self.ranks_):
             raise ValueError(
-                f"Expected {math.prod(self.ranks_)} columns, one per entry of a core of shape "
-                f"{self.ranks_}, got {X.shape[1]}."
+                f"Expected {plural(math.prod(self.ranks_), 'column')}, one per entry of a core of "
+                f"shape {self.ranks_}, got {X.shape[1]}."
             )
         clips = X.reshape(len(X), *self.ranks_)
         for axis, factor in enumerate(self.factors_):
@@ -222,8 +222,9 @@ def _check_ranks(ranks: Any, lengths: tuple[int, ...]) -> list[Rank]:
     each = list(ranks) if isinstance(ranks, list | tuple) else [ranks] * len(lengths)
     if len(each) != len(lengths):
         raise ValueError(
-            f"ranks has {len(each)} values, but clips of shape {lengths} have {len(lengths)} axes: "
-            "give one value per axis (None leaves an axis alone)."
+            f"ranks has {plural(len(each), 'value')}, but clips of shape {lengths} have "
+            f"{plural(len(lengths), 'axis', 'axes')}: give one value per axis (None leaves an "
+            "axis alone)."
         )
     for axis, (rank, length) in enumerate(zip(each, lengths, strict=True)):
         whole = isinstance(rank, int | np.integer) and not isinstance(rank, bool)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix as count_confusions
 
+from ..base import plural
 from ._colors import readable_on
 from ._figures import import_pyplot
 
@@ -79,10 +80,11 @@ class EvaluationDisplay:
         """
         low, high = evaluation.uar_interval
         interval = "" if np.isnan(low) else f" ({low:.1%} to {high:.1%})"
-        speakers = f", {evaluation.n_groups} speakers" if evaluation.n_groups else ""
+        speakers = f", {plural(evaluation.n_groups, 'speaker')}" if evaluation.n_groups else ""
         title = (
             f"{evaluation.protocol}: UAR {evaluation.uar:.1%}{interval}\n"
-            f"{evaluation.n_clips} clips{speakers}, {evaluation.n_splits} splits"
+            f"{plural(evaluation.n_clips, 'clip')}{speakers}, "
+            f"{plural(evaluation.n_splits, 'split')}"
         )
         if evaluation.uses_speaker_clips:
             title += "; adapted to each tested speaker"

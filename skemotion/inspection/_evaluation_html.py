@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..base import plural
+from ..model_selection import Evaluation
 from ._colors import readable_on
-
-if TYPE_CHECKING:
-    from ..model_selection import Evaluation
 
 FIGURES = {
     "uar": "UAR (unweighted average recall)",
@@ -197,6 +196,21 @@ def table(
     return "".join([*lines, "</tbody></table>"])
 
 
+def all_evaluations(evaluations: Any) -> list[Evaluation]:
+    """Make a list of one evaluation or several, and refuse what is none."""
+    is_one = isinstance(evaluations, Evaluation | str) or not isinstance(evaluations, Iterable)
+    several = [evaluations] if is_one else list(evaluations)
+    for other in several:
+        if not isinstance(other, Evaluation):
+            raise TypeError(
+                f"Expected an Evaluation, or several, to report, got {other!r} of type "
+                f"{type(other).__name__}: pass what evaluate returns."
+            )
+    if not several:
+        raise ValueError("Expected an evaluation to report, found none.")
+    return several
+
+
 def unordered(texts: Iterable[str]) -> str:
     """Lay out a list of texts, which are escaped."""
     return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
@@ -205,8 +219,3 @@ def unordered(texts: Iterable[str]) -> str:
 def percent(share: float) -> str:
     """Give a share in percent."""
     return "none" if np.isnan(share) else f"{100 * share:.1f} %"
-
-
-def plural(n: int, noun: str) -> str:
-    """Give a number with its noun."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")

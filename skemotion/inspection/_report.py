@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base import package_versions
+from ..base import check_target, package_versions, plural
 from ..model_selection import Evaluation
 from ._evaluation_html import (
     FIGURES,
     STYLE,
+    all_evaluations,
     confusion_table,
     figures_table,
     leak_words,
     percent,
-    plural,
     protocol_words,
     size_words,
     table,
@@ -112,6 +112,8 @@ def write_report(
 
     Raises
     ------
+    TypeError
+        If something else than evaluations is passed.
     ValueError
         If there is no evaluation, or the name ends otherwise.
     FileNotFoundError, NotADirectoryError
@@ -139,9 +141,7 @@ def write_report(
     True
     """
     path = check_report_path(path)
-    several = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
-    if not several:
-        raise ValueError("Expected an evaluation to report, found none.")
+    several = all_evaluations(evaluations)
     page = _page(several, title, command, costs)
     # Next to the file, as what is complete can only be moved into place within one file system.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -177,15 +177,7 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
             f"{path}: expected a name that ends in {' or '.join(SUFFIXES)}, found "
             f"{path.suffix or 'none'}."
         )
-    if path.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder. Give the name of the file to write.")
-    if not path.parent.exists():
-        raise FileNotFoundError(f"{path.parent}: no such folder to save the report in. Create it.")
-    if not path.parent.is_dir():
-        raise NotADirectoryError(f"{path.parent}: is no folder to save the report in.")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path.parent}: cannot be written to. Give another folder.")
-    return path
+    return check_target(path, "report")
 
 
 def _page(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import is_missing
+from ..base import is_missing, plural
 from ..datasets import SCHEMES
 from ..io import clip_name, identity, split_fragment
 from ._copies import content_keys
@@ -156,7 +156,9 @@ def audit_split(metadata: Any, train: Any, test: Any, *, source: Any = None) -> 
     for kind, reason in missing.items():
         without = sum(not keys[kind][row] for row in used)
         if without:
-            not_audited[kind] = reason if without == len(used) else f"{without} rows without one"
+            not_audited[kind] = (
+                reason if without == len(used) else f"{plural(without, 'row')} without one"
+            )
     both = np.intersect1d(*sides)
     findings = [_leak("row", both, both, both[:1].repeat(2), sides, table)] if len(both) else []
     overlapping, apart = shared_recordings(_addresses(table, used), *sides)
@@ -222,8 +224,8 @@ def _leak(
     subject, advice = _TEXTS[kind]
     example = f"{_describe(table, pair[0])} in training and {_describe(table, pair[1])} in test"
     message = (
-        f"{subject} in training ({len(train)} of {len(sides[0])} rows) and in test "
-        f"({len(test)} of {len(sides[1])} rows), for example {example}. {advice}"
+        f"{subject} in training ({len(train)} of {plural(len(sides[0]), 'row')}) and in test "
+        f"({len(test)} of {plural(len(sides[1]), 'row')}), for example {example}. {advice}"
     )
     return Leak(kind, train, test, example, message, is_note=kind in _NOTES)
 
@@ -277,7 +279,7 @@ def _file_keys(
     )
     if unread:
         not_audited["content of files"] = (
-            f"{len(unread)} files that cannot be read here, such as {unread[0]}"
+            f"{plural(len(unread), 'file')} that cannot be read here, such as {unread[0]}"
         )
     keys: _Keys = [set() for _ in range(n_rows)]
     for row, clip in clips:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
+from ..base import plural
 from ._pairing import pair_predictions
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ class Comparison:
         """Put it in a line."""
         low, high = self.interval
         found = f"{100 * self.difference:+.1f} points"
+        speakers, clips = plural(self.n_speakers, "speaker"), plural(self.n_clips, "clip")
         if np.isnan(low):
-            return f"{found} (no interval: {self.n_speakers} speakers), {self.n_clips} clips"
+            return f"{found} (no interval: {speakers}), {clips}"
         return (
             f"{found} (95 % interval over speakers {100 * low:+.1f} to {100 * high:+.1f}), "
-            f"p = {self.p_value:.2g}, {self.n_speakers} speakers, {self.n_clips} clips"
+            f"p = {self.p_value:.2g}, {speakers}, {clips}"
         )
 
 

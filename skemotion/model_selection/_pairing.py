@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..base import plural
+
 if TYPE_CHECKING:
     from ._evaluation import Evaluation
 
@@ -46,15 +48,26 @@ def pair_predictions(a: Evaluation, b: Evaluation) -> tuple[NDArray[np.intp], ND
         if order is not None:
             break
     if order is None:
+        _check_protocols(a, b)
         raise ValueError(_difference(*next(_identities(a, b))))
     names = next(_identities(a, b))[0]
     target, others = _texts(a.target), _texts(b.target)[order]
     for i in np.flatnonzero(target != others)[:1]:
+        _check_protocols(a, b)
         raise ValueError(
             f"The evaluations differ in 'target': {names[i]} is '{target[i]}' in the first and "
             f"'{others[i]}' in the second. Evaluate both with the same labels."
         )
     return order, _speakers(a, b, order)
+
+
+def _check_protocols(a: Evaluation, b: Evaluation) -> None:
+    """Say so where predictions differ because protocols do."""
+    if a.protocol != b.protocol:
+        raise ValueError(
+            f"The evaluations are of different protocols, {a.protocol!r} and {b.protocol!r}, which "
+            "test other clips, or in another order. Evaluate both by the same protocol."
+        )
 
 
 def _identities(a: Evaluation, b: Evaluation) -> Iterator[tuple[list[Any], list[Any]]]:
@@ -92,7 +105,9 @@ def _difference(names: list[Any], others: list[Any]) -> str:
     for which, one, two in (("first", names, others), ("second", others, names)):
         found = [key[0] for key in sorted(set(_numbered(one)) - set(_numbered(two)))]
         shown = f" ({', '.join(found[:_SHOWN])}{', ...' * (len(found) > _SHOWN)})" * bool(found)
-        alone.append(f"{len(found)} of {len(one)} predictions are in the {which} alone{shown}")
+        are = "is" if len(found) == 1 else "are"
+        of = plural(len(one), "prediction")
+        alone.append(f"{len(found)} of {of} {are} in the {which} alone{shown}")
     return (
         f"The evaluations are not of the same clips: {', '.join(alone)}. Clips are known by their "
         "file names. Evaluate both on the same table or corpus, with the same protocol and "

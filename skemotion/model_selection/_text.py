@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base import plural
+
 if TYPE_CHECKING:
     from ._evaluation import Evaluation
 
@@ -35,7 +37,7 @@ def lay_out(result: Evaluation) -> str:
     text : str
         Several lines.
     """
-    speakers = f"{result.n_groups} speakers, " if result.n_groups else ""
+    speakers = f"{plural(result.n_groups, 'speaker')}, " if result.n_groups else ""
     # What the protocol is has been said.
     leaks = [leak for leak in result.leaks if not (leak.kind == "speaker" and leak.is_note)]
     lines = [
@@ -46,8 +48,8 @@ def lay_out(result: Evaluation) -> str:
     ]
     return "\n".join(
         [
-            f"{result.protocol}: {result.n_clips} clips, {speakers}{result.n_splits} splits, "
-            f"{len(result.target)} predictions",
+            f"{result.protocol}: {plural(result.n_clips, 'clip')}, {speakers}"
+            f"{plural(result.n_splits, 'split')}, {plural(len(result.target), 'prediction')}",
             f"  UAR       {_percent(result, 'uar')}",
             f"  accuracy  {_percent(result, 'accuracy')}",
             f"  macro F1  {_percent(result, 'macro_f1')}",
@@ -91,7 +93,8 @@ def _left_out(result: Evaluation) -> list[str]:
     if not n_bad:
         return []
     return [
-        f"  note: {n_bad} of {result.n_clips + n_bad} clips could not be used and were left out."
+        f"  note: {n_bad} of {plural(result.n_clips + n_bad, 'clip')} could not be used and "
+        f"{'was' if n_bad == 1 else 'were'} left out."
     ]
 
 

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
+from ..base import check_target
 from ._about import describe, other_versions
 from ._composition import check_parts, suit_here, without_caches
 from ._contents import check_contents, unproven_names
@@ -27,6 +28,12 @@ from ._model_archive import (
     refusal,
 )
 from ._names import dump_publicly, trusted_names
+
+# What others read by the name.
+_OTHER_FORMATS = (
+    ".csv", ".dill", ".h5", ".hdf5", ".html", ".joblib", ".json", ".keras", ".npy", ".npz", ".onnx",
+    ".pickle", ".pkl", ".pmml", ".pt", ".pth", ".safetensors", ".tflite", ".txt",
+)  # fmt: skip
 
 
 def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: Any) -> Path:
@@ -42,7 +49,7 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
         Fitted. Functions and classes of your own in it must be defined at the top level of a
         module; whoever loads the model needs that module, and has to trust them by name.
     path : path-like
-        The file to write; its folder must exist.
+        The file to write, such as ``model.skops``; its folder must exist.
     **training : Any
         Description of the training data: numbers, strings, and lists and dicts of them.
 
@@ -55,9 +62,14 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     TypeError
         If it is not an estimator.
     ValueError
-        If it is not fitted, or contains something that could not be loaded again.
-    FileNotFoundError
-        If there is no such folder.
+        If it is not fitted, or contains something that could not be loaded again; or the name ends
+        like that of another format, such as ``.pkl``.
+    IsADirectoryError, FileNotFoundError, NotADirectoryError, PermissionError
+        If `path` is a folder, or its folder does not exist, is none, or takes no files.
+
+    See Also
+    --------
+    check_model_path : Checks where to, before the work.
 
     Notes
     -----
@@ -82,8 +94,7 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
     if not isinstance(model, BaseEstimator):
         raise TypeError(f"Expected an estimator to save, got {type(model).__name__}.")
     check_is_fitted(model)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder to save the model in. Create it.")
+    check_model_path(path)
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
         without_caches(model),
@@ -94,6 +105,36 @@ def save_model(model: BaseEstimator, path: str | os.PathLike[str], **training: A
             archive.writestr(ABOUT, json.dumps(describe(model, training), indent=2))
         part.replace(path)
     return path
+
+
+def check_model_path(path: str | os.PathLike[str]) -> Path:
+    """Check that a model can be saved, before the work of fitting it.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `save_model`, with the same errors.
+
+    Returns
+    -------
+    path : Path
+
+    Examples
+    --------
+    >>> from skemotion.persistence import check_model_path
+    >>> check_model_path("m.pkl")
+    Traceback (most recent call last):
+        ...
+    ValueError: m.pkl: a model is saved as an archive of skops, not as .pkl: name it m.skops.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in _OTHER_FORMATS:
+        raise ValueError(
+            f"{path}: a model is saved as an archive of skops, not as {suffix}: name it "
+            f"{path.stem}.skops."
+        )
+    return check_target(path, "model")
 
 
 def load_model(

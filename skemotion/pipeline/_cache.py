@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import object_array
+from ..base import object_array, plural
 from ..io import identity
 
 _DIGEST_BYTES = 16
@@ -90,7 +90,9 @@ class ClipCache:
         return sum(size for _, size, _ in self._sizes())
 
     def __repr__(self) -> str:
-        return f"ClipCache: {self.n_entries} entries, {self.n_bytes / 1e6:.1f} MB"
+        return (
+            f"ClipCache: {plural(self.n_entries, 'entry', 'entries')}, {self.n_bytes / 1e6:.1f} MB"
+        )
 
     def clear(self) -> None:
         """Remove every entry, and nothing else in the folder."""

@@ -16,12 +16,19 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._threads import one_blas_thread
-from ..base import TableOutputMixin, clip_column, rows_from
+from ..base import TableOutputMixin, clip_column, plural, rows_from
 from ..io import MediaError
 from ._cache import ClipCache
 from ._jobs import Failure, Job, Step
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, number_of_workers, run_clips, run_each, sift
+from ._running import (
+    ClipError,
+    number_of_workers,
+    row_and_reason,
+    run_clips,
+    run_each,
+    sift,
+)
 from ._stacking import emptied, stack
 from ._steps import checked_steps
 
@@ -302,11 +309,12 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
 
 
 def _summary(errors: list[ClipError], n_clips: int) -> str:
-    shown = [f"{error.clip}: {error.reason}" for error in errors[:5]]
+    shown = [row_and_reason(error) for error in errors[:5]]
     more = [f"and {len(errors) - 5} more"] if len(errors) > 5 else []
     return "\n  ".join(
         [
-            f"{len(errors)} of {n_clips} clips cannot be used and are NaN (see errors_):",
+            f"{len(errors)} of {plural(n_clips, 'clip')} cannot be used and "
+            f"{'is' if len(errors) == 1 else 'are'} NaN (see errors_):",
             *shown,
             *more,
         ]

@@ -209,6 +209,23 @@ class ClipError(NamedTuple):
     reason: str
 
 
+def row_and_reason(error: ClipError) -> str:
+    """Return why a clip cannot be used, with its row and its name once each.
+
+    Parameters
+    ----------
+    error : ClipError
+
+    Returns
+    -------
+    text : str
+    """
+    row = f"row {error.row}: "
+    # Of errors of a step, the reason begins with what the clip is called.
+    named = error.reason.startswith((row, error.clip))
+    return error.reason if named else row + error.reason
+
+
 # Errors that no clip can cause: a mistake in a step, or a missing package.
 _MISTAKES = (TypeError, AttributeError, NameError, ImportError)
 

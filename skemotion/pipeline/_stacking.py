@@ -98,7 +98,7 @@ def _stack(
     if first is None:
         if example is None:
             raise ValueError(
-                f"None of the {len(names)} clips can be used. The first: {failed[0][1].error}"
+                f"None of the clips can be used. The first: {failed[0][1].error}"
             ) from failed[0][1].error
         first = example
         if first.dtype != object:

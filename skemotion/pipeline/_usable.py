@@ -14,13 +14,13 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from .._threads import one_blas_thread
-from ..base import as_table, group_params
+from ..base import as_table, group_params, plural
 from ..io import Limits, Outcome
 from ._clip_pipeline import ClipPipeline
 from ._column_transformer import ClipColumnTransformer
 from ._jobs import Failure, Job
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, run_clips, sift
+from ._running import ClipError, row_and_reason, run_clips, sift
 from ._temporary_cache import clip_pipelines, forget_temporary, temporary_cache
 
 _Errors = dict[int, ClipError]
@@ -70,6 +70,9 @@ def find_unusable(
     ...     print(error.row, error.step, error.reason)
     0 load lost.mp4: expected a media file, found no such file. Check the path.
     """
+    for part in clip_pipelines(model):
+        if part.memory is not None:
+            part._job()  # raises what is no clip's fault, such as a missing package, before the work
     errors = _failures(model, X, _Settings(n_jobs, verbose))
     return [errors[row] for row in sorted(errors)]
 
@@ -106,9 +109,9 @@ def usable_rows(errors: Sequence[ClipError], n_clips: int, max_unusable: float) 
         raise ValueError(f"max_unusable must be a share from 0 to 1, got {max_unusable!r}.")
     bad = {error.row for error in errors}
     if len(bad) > max_unusable * n_clips or len(bad) == n_clips:
-        shown = [_row_and_reason(error) for error in errors[:5]]
+        shown = [row_and_reason(error) for error in errors[:5]]
         more = [f"and {len(bad) - 5} more"] if len(bad) > 5 else []
-        head = f"{len(bad)} of {n_clips} clips cannot be used"
+        head = f"{len(bad)} of {plural(n_clips, 'clip')} cannot be used"
         head += (
             f", and at most {max_unusable:.0%} may be left out. Replace or remove them, or raise "
             "max_unusable:"
@@ -191,11 +194,6 @@ def fit_usable(
         fitted = clone(cached).fit(X, y, **group_params(cached, known))
     forget_temporary(fitted)
     return fitted, errors
-
-
-def _row_and_reason(error: ClipError) -> str:
-    row = f"row {error.row}: "
-    return error.reason if error.reason.startswith(row) else row + error.reason
 
 
 class _Settings(NamedTuple):

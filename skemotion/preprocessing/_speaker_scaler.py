@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..base import model_parts
+from ..base import model_parts, plural
 
 _FLOATS = (np.float64, np.float32)
 
@@ -324,6 +324,7 @@ def _position(speaker: str | int, X: Any) -> int:
         return names.index(speaker)
     if not -X.shape[1] <= speaker < X.shape[1]:
         raise ValueError(
-            f"SpeakerScaler expected the speaker in column {speaker}, found {X.shape[1]} columns."
+            f"SpeakerScaler expected the speaker in column {speaker}, found "
+            f"{plural(X.shape[1], 'column')}."
         )
     return int(speaker % X.shape[1])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -64,13 +64,13 @@ def check_model_file(detector: Detector) -> None:
 
 
 def detector_identity(detector: Detector) -> tuple[str, ...]:
-    """Return the identity of a detector: scikit-image's version, or the network's file."""
+    """Return the identity of a detector: scikit-image's version, or the network's file.
+
+    If scikit-image is missing, this is where a cache finds out, before any clip is opened.
+    """
     if detector != "cascade":
         return identity(detector)
-    try:
-        return ("cascade", version("scikit-image"))
-    except PackageNotFoundError:
-        return ("cascade",)
+    return ("cascade", str(_scikit_image().__version__))
 
 
 def overlap(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,14 +102,8 @@ def _shown(picture: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], fl
 
 
 def _cascade_boxes(pictures: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    try:
-        from skimage.data import lbp_frontal_face_cascade_filename
-        from skimage.feature import Cascade
-    except ImportError:
-        raise ImportError(
-            'FaceCrop needs scikit-image: python -m pip install "skemotion[image]"'
-        ) from None
-    cascade = Cascade(lbp_frontal_face_cascade_filename())
+    skimage = _scikit_image()
+    cascade = skimage.feature.Cascade(skimage.data.lbp_frontal_face_cascade_filename())
     found = []
     for picture in pictures:
         small, ratio = _shown(picture, _CASCADE_SIDE)
@@ -129,6 +123,17 @@ def _cascade_boxes(pictures: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
         ).reshape(-1, 3)
         found.append(merge_windows(squares * ratio) / (1, 1, 1, _SURE_VOTES))
     return found
+
+
+def _scikit_image() -> ModuleType:
+    try:
+        import skimage.data
+        import skimage.feature
+    except ImportError:
+        raise ImportError(
+            'FaceCrop needs scikit-image: python -m pip install "skemotion[image]"'
+        ) from None
+    return skimage
 
 
 def merge_windows(windows: NDArray[np.float64]) -> NDArray[np.float64]:

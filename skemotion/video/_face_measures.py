@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..base import FLOATS, ClipTransformer
+from ..base import FLOATS, ClipTransformer, plural
 from ._face_shape import MEAN_FACE, N_POINTS, POSE_NAMES, RIGID, align, head_pose, mirror, smooth
 
 # Hyphens within a name: after an underscore, later stages append what they computed.
@@ -148,7 +148,7 @@ class FaceMeasures(ClipTransformer):
         if points.shape[1] != 2 * N_POINTS:
             raise ValueError(
                 f"expected {2 * N_POINTS} coordinates a frame, and blendshapes after them, found "
-                f"{clip.shape[1]} values."
+                f"{plural(clip.shape[1], 'value')}."
             )
         measures = face_measures(
             points.reshape(-1, N_POINTS, 2), pose=self.pose, mirrored=self.mirror

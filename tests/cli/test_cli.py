@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -333,7 +334,7 @@ def test_a_clip_that_cannot_be_read_is_named(corpus, run, command, modality, tmp
     status, out, errors = run(*words, "--max-unusable", "0.2")
     assert status == 0
     assert [line for line in errors if "warning" not in line] == errors[:1]
-    assert any("1 of 8 clips could not be used and were left out" in line for line in out)
+    assert any("1 of 8 clips could not be used and was left out" in line for line in out)
 
 
 def test_a_corpus_with_damaged_clips_is_trained_on_without_them(run, tmp_path):
@@ -375,6 +376,9 @@ def test_where_to_write_is_looked_at_before_the_work(corpus, run, tmp_path):
     train = ("train", corpus, "--modality", "audio", "--jobs", "1", "-o")
     assert assert_fails(run(*train, tmp_path), tmp_path, "is a folder") == []
     assert assert_fails(run(*train, tmp_path / "gone" / "m"), tmp_path / "gone") == []
+    assert assert_fails(run(*train, tmp_path / "m.pkl"), "name it m.skops") == []
+    if Path("/proc").is_dir():
+        assert assert_fails(run(*train, "/proc/m.skops"), "/proc: cannot be written to") == []
     evaluate = ("evaluate", corpus, "--modality", "audio", "--jobs", "1", "--out")
     assert assert_fails(run(*evaluate, file), file) == []
     assert file.read_text() == "mine"
@@ -647,7 +651,8 @@ def test_the_functionals_recipe(corpus, run, tmp_path):
     for words in ((), ("--speaker", "Ann")):
         status, out, errors = run("predict", model, *clips, "--jobs", "1", *words)
         assert (status, len(out)) == (0, 4)
-        assert ["4 of 4 clips name no speaker" in line for line in errors] == [True] * (not words)
+        unknown = ["of 4 of 4 clips the speaker is not known" in line for line in errors]
+        assert unknown == [True] * (not words)
 
 
 def test_fetch(run, monkeypatch, corpus, tmp_path):

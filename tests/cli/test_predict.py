@@ -107,7 +107,7 @@ def test_a_cache_is_kept(folder, model, run, tmp_path):
     assert ClipCache(tmp_path / "cache").n_entries == 2 * len(expected[1])
 
 
-@pytest.mark.filterwarnings("ignore:.* clips are listed more than once:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* clips? listed more than once:UserWarning")
 def test_a_table_of_clips(folder, model, run, tmp_path):
     good, gone = str(folder / "part0" / "02.wav"), str(tmp_path / "gone.wav")
     table = pd.DataFrame({"sound": [*[good] * 5, gone, None], "video": [None] * 6 + [good]})

@@ -40,7 +40,7 @@ def test_a_folder_for_each_speaker(tmp_path):
     assert corpus.target.tolist() == ["sad", "calm", "calm"]
     with pytest.raises(ValueError, match=r"speaker .* in 1 of 3, such as y_calm\. Correct"):
         load_folders(tmp_path, emotion="_(sad|calm)$", speaker="^(.*)/")
-    with pytest.raises(MediaError, match="found 1 clips in no folder below it, such as y_calm"):
+    with pytest.raises(MediaError, match="found 1 clip in no folder below it, such as y_calm"):
         load_folders(tmp_path)
 
 

@@ -230,7 +230,7 @@ def test_tables_of_spreadsheets(folder):
 def test_clips_that_are_listed_twice(folder):
     rows = "file,start,end,emotion\nc.wav,0,1,sad\nc.wav,1,2,sad\n"
     load_table(csv(folder, rows))  # a warning would be an error
-    with pytest.warns(UserWarning, match="1 clips are listed more than once, .* rows 0 and 2"):
+    with pytest.warns(UserWarning, match="1 clip listed more than once, .* rows 0 and 2"):
         load_table(csv(folder, rows + "c.wav,,1,sad\n"))
     with pytest.warns(UserWarning, match="2 clips .*, of 1 with different emotions, .* 1 and 3"):
         load_table(csv(folder, rows + "c.wav,0,1,sad\nc.wav,1,2,calm\n"))

@@ -194,6 +194,9 @@ def test_places_where_nothing_can_be_written(tmp_path):
         check_report_path(tmp_path / "f" / "r.html")
     with pytest.raises(ValueError, match="found none"):
         write_report([], tmp_path / "r.html")
+    for wrong, found in (("x", "'x' of type str"), ([hostile(), 1], "1 of type int"), (2, "2 of")):
+        with pytest.raises(TypeError, match=rf"got {found}.*: pass what evaluate returns"):
+            write_report(wrong, tmp_path / "r.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.html", "f"]
 
 

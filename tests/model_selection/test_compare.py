@@ -82,6 +82,8 @@ def test_two_speakers_give_no_interval():
     result = paired_difference(*predictions(2, 0.2))
     assert np.isnan([*result.interval, result.p_value]).all()
     assert "no interval: 2 speakers" in str(result)
+    alone = paired_difference(["sad"], ["sad"], ["sad"], ["ann"])
+    assert str(alone) == "+0.0 points (no interval: 1 speaker), 1 clip"
 
 
 def test_emotions_that_not_everyone_shows_are_averaged_over_those_who_do():
@@ -99,8 +101,12 @@ def test_evaluations_of_the_same_clips_are_compared():
     other = Evaluation("p", y[::-1], b[::-1], speakers[::-1], labels, 72, 6)
     with pytest.raises(ValueError, match="'target': prediction 0 is 'angry' in the first"):
         compare(ours, other)
+    with pytest.raises(ValueError, match=r"of different protocols, 'p' and 'q', .* the same pro"):
+        compare(ours, replace(other, protocol="q"))
     first, second = (replace(ours, rows=np.arange(72) + shift) for shift in (0, 1))
-    message = r"1 of 72 predictions are in the first alone \(row 0\), .* alone \(row 72\)"
+    with pytest.raises(ValueError, match=r"of different protocols, 'p' and 'q', .* the same pro"):
+        compare(first, replace(second, protocol="q"))
+    message = r"1 of 72 predictions is in the first alone \(row 0\), .* alone \(row 72\)"
     with pytest.raises(ValueError, match=message):
         compare(first, second)
 

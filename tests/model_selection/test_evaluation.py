@@ -112,7 +112,7 @@ def test_text():
         target, ["happy", "happy", "sad", "angry", "sad", "sad"], [1, 1, 2, 2, 3, 3]
     )
     lines = str(result).splitlines()
-    assert lines[0] == "p: 6 clips, 3 speakers, 1 splits, 6 predictions"
+    assert lines[0] == "p: 6 clips, 3 speakers, 1 split, 6 predictions"
     assert lines[1].startswith("  UAR        72.2%  (95 % interval over speakers ")
     assert lines[2].startswith("  accuracy   66.7%  (95 % interval over speakers ")
     assert lines[3].startswith("  macro F1   65.6%  (95 % interval over speakers ")
@@ -123,6 +123,8 @@ def test_text():
         ["angry", "0", "1", "1"],
         ["sad", "0", "0", "1"],
     ]
+    alone = str(evaluation(["sad"], ["sad"], [1])).splitlines()
+    assert alone[0] == "p: 1 clip, 1 speaker, 1 split, 1 prediction"
     # Columns stay apart and in line, however large the numbers.
     many = evaluation(["sad"] * 123456, ["happy"] * 123456, [1] * 123456)
     rows = str(many).splitlines()[7:]
@@ -210,7 +212,7 @@ def test_json():
 def test_what_is_worth_knowing_is_said():
     text = str(full())
     assert "note: the model adapts to each tested speaker" in text
-    assert "note: 1 of 5 clips could not be used and were left out." in text
+    assert "note: 1 of 5 clips could not be used and was left out." in text
     assert "  f  0.750  (standard deviation over splits 0.250)" in text
 
 

@@ -9,6 +9,7 @@ import types
 import warnings
 import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skemotion
 from skemotion import load_model, read_model_info, save_model
+from skemotion.persistence import check_model_path
 from skemotion.persistence._about import describe
 from skemotion.persistence._composition import estimators
 from skemotion.persistence._names import dump_publicly, trusted_names
@@ -548,8 +550,24 @@ def test_missing_files_and_folders(model, tmp_path):
             read(tmp_path)
         with pytest.raises(FileNotFoundError, match=r"^'': expected the name of a model file"):
             read("")
-    with pytest.raises(FileNotFoundError, match=r"gone: no such folder to save the model in"):
-        save_model(model, tmp_path / "gone" / "model.skops")
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    folder.mkdir()
+    file.touch()
+    for write in (check_model_path, partial(save_model, model)):
+        with pytest.raises(FileNotFoundError, match=r"gone: no such folder to save the model in"):
+            write(tmp_path / "gone" / "model.skops")
+        with pytest.raises(NotADirectoryError, match=r"file: is no folder to save the model in"):
+            write(file / "model.skops")
+        with pytest.raises(IsADirectoryError, match=r"folder: is a folder"):
+            write(folder)
+        for suffix in (".pkl", ".JOBLIB", ".onnx"):
+            with pytest.raises(ValueError, match=rf"m\{suffix}: a model .* name it m\.skops\.$"):
+                write(tmp_path / f"m{suffix}")
+        if Path("/proc").is_dir():  # where nobody can make a file
+            with pytest.raises(PermissionError, match=r"^/proc: cannot be written to \("):
+                write("/proc/model.skops")
+    assert sorted(tmp_path.iterdir()) == [file, folder]
+    assert check_model_path(tmp_path / "model.skops") == tmp_path / "model.skops"
 
 
 def test_a_failed_save_leaves_the_old_file(saved, model, monkeypatch):

@@ -105,7 +105,7 @@ def test_no_usable_clip_is_an_error(tmp_path, n_jobs):
     gone = [tmp_path / f"{row}.mp4" for row in range(3)]
     with pytest.raises(ValueError, match=r"None of the .*no such file"):
         see(n_jobs=n_jobs).fit(gone)
-    with pytest.raises(ValueError, match=r"None of the 3 clips.*0\.mp4.*no such file"):
+    with pytest.raises(ValueError, match=r"None of the clips.*The first.*0\.mp4.*no such file"):
         see(n_jobs=n_jobs).transform(gone)
 
 
@@ -124,6 +124,19 @@ def test_a_fitted_pipeline_knows_what_all_nan_looks_like(tmp_path):
     assert result.shape == (1, 1, 2, 2, 9, 2)
     assert result.dtype == np.float32
     assert np.isnan(result).all()
+
+
+def test_a_clip_is_named_once(tmp_path):
+    gone = str(tmp_path / "gone.mp4")
+    with pytest.warns(UnusableClipWarning) as record:
+        see().fit_transform([gone, *clips(1)])
+    assert str(record[0].message) == (
+        "1 of 2 clips cannot be used and is NaN (see errors_):\n"
+        f"  row 0: {gone}: expected a media file, found no such file. Check the path."
+    )
+    X = np.arange(1.0, 5.0)[:, np.newaxis]
+    with pytest.warns(UnusableClipWarning, match=r"^1 of 4 .*:\n  clip 2: step 'strict' failed: "):
+        ClipPipeline([("strict", Strict(refused=(3.0,)))], on_error="nan").transform(X)
 
 
 def test_missing_clips_are_nan():

@@ -16,7 +16,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from skemotion import MediaError
 from skemotion.base import ClipTransformer
-from skemotion.pipeline import ClipColumnTransformer, ClipPipeline, find_unusable, fit_usable, usable_rows
+from skemotion.pipeline import (
+    ClipColumnTransformer,
+    ClipPipeline,
+    find_unusable,
+    fit_usable,
+    usable_rows,
+)
+from skemotion.video import FaceCrop, VideoLoader
 
 # Workers cannot import this module where pytest alone knows it.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -95,6 +102,17 @@ def test_what_one_branch_cannot_use_is_not_tried_by_the_next(tmp_path):
     good = [f"{letter}{row}" for letter in "va" for row in (0, 1, 3, 4, 6)]
     tried = sorted(notes.read_text().splitlines())
     assert tried == sorted([*good, "v7", "bad video", "bad picture"])
+
+
+def test_a_missing_package_is_found_before_any_clip_is_opened(tmp_path, monkeypatch):
+    notes = tmp_path / "notes"
+    heard = ClipPipeline([("length", Counted(str(notes)))], memory=tmp_path / "cache")
+    seen = ClipPipeline([("load", VideoLoader()), ("crop", FaceCrop())], memory=tmp_path / "cache")
+    model = ColumnTransformer([("audio", heard, "audio"), ("video", seen, "video")])
+    monkeypatch.setitem(sys.modules, "skimage.feature", None)
+    with pytest.raises(ImportError, match=r'^FaceCrop needs scikit-image: .*"skemotion\[image\]"'):
+        find_unusable(model, table())
+    assert not notes.exists()
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
