@@ -308,7 +308,10 @@ def _hidden(name: str) -> bool:
 
 
 def _raise(error: OSError) -> NoReturn:
-    raise error
+    raise type(error)(
+        f"{error.filename}: expected a folder that can be read, found one that cannot "
+        f"({error.strerror}). Ask for the right to read it, or move it elsewhere."
+    ) from error
 
 
 def _some(names: Sequence[str]) -> str:

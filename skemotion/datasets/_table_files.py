@@ -107,10 +107,15 @@ def _read_file(
         ) from error
     except pd.errors.EmptyDataError:
         raise ValueError(f"{address}: expected a table, found an empty file.") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ValueError(
-            f"{address}: expected a table in UTF-8 with as many cells in each row as in the first, "
-            f"found another form ({str(error).strip()}). Save it again as CSV in UTF-8."
+            f"{address}: expected a table in UTF-8, found another encoding ({error.reason}). Save "
+            'it again in UTF-8: spreadsheets call that "CSV UTF-8", or ask for a character set.'
+        ) from error
+    except pd.errors.ParserError as error:
+        raise ValueError(
+            f"{address}: expected a table with as many cells in each row as in the first, found "
+            f"another form ({str(error).strip()}). Correct the row, or save it again as CSV."
         ) from error
 
 
@@ -118,6 +123,8 @@ def _read_text(file: str, separator: str, options: dict[str, Any]) -> pd.DataFra
     # All of it as texts, and without a header to pandas, which would number columns of one name.
     reading = {"dtype": str, "encoding": "utf-8-sig", "header": None, **options}
     header = pd.read_csv(file, sep=separator, nrows=1, **reading).iloc[0]
+    if header.astype(str).str.contains("\0").any():  # two bytes a letter, without a mark
+        raise UnicodeDecodeError("utf-8", b"\0", 0, 1, "null characters, as in UTF-16")
     if len(header) == 1:
         others = (other for other in ";\t" if other in str(header[0]))
         separator = next(others, separator)

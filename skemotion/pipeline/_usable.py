@@ -72,7 +72,7 @@ def find_unusable(
     """
     for part in clip_pipelines(model):
         if part.memory is not None:
-            part._job()  # raises what is no clip's fault, such as a missing package, before the work
+            part._job()  # raises before the work what is no fault of clips: a missing package
     errors = _failures(model, X, _Settings(n_jobs, verbose))
     return [errors[row] for row in sorted(errors)]
 

@@ -1,7 +1,10 @@
+import errno
+import os
+
 import pytest
 
 from skemotion import MediaError
-from skemotion.datasets import concat_corpora, load_folders
+from skemotion.datasets import concat_corpora, find_clips, load_corpus, load_folders
 
 
 def touch(folder, *names):
@@ -42,6 +45,25 @@ def test_a_folder_for_each_speaker(tmp_path):
         load_folders(tmp_path, emotion="_(sad|calm)$", speaker="^(.*)/")
     with pytest.raises(MediaError, match="found 1 clip in no folder below it, such as y_calm"):
         load_folders(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    touch(tmp_path, "sad/a.wav", "sad/locked/b.wav")
+    locked, scandir = str(tmp_path / "sad" / "locked"), os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == locked:  # as to those who may not read it; the administrator may
+            raise PermissionError(errno.EACCES, "Permission denied", locked)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    for load in (load_folders, load_corpus, lambda folder: find_clips([folder])):
+        with pytest.raises(PermissionError) as caught:
+            load(tmp_path)
+        assert str(caught.value) == (
+            f"{locked}: expected a folder that can be read, found one that cannot (Permission "
+            "denied). Ask for the right to read it, or move it elsewhere."
+        )
 
 
 def test_refused(tmp_path):

@@ -165,6 +165,14 @@ def test_tables_that_cannot_be_used(folder):
     refused(csv(folder, "file,emotion\n"), r"found none \(columns: file, emotion\)")
     refused(csv(folder, "file,file\nc.wav,c.wav\n"), r"found \['file'\] twice")
     refused(csv(folder, ROWS + "c.wav,sad,1,2,3\n"), "found another form")
+    for encoding in ("cp1252", "utf-16", "utf-16-le", "utf-16-be"):
+        for word in ("fröhlich", "happy"):
+            path = folder / "foreign.csv"
+            path.write_bytes(f"file,emotion\nc.wav,{word}\n".encode(encoding))
+            if (encoding, word) != ("cp1252", "happy"):  # which is the same in UTF-8
+                refused(
+                    path, r"foreign\.csv: .* in UTF-8, found another encoding .* again in UTF-8"
+                )
     unnamed = csv(folder, "clip,emotion\nc.wav,sad\n")
     refused(unnamed, r"found none\. There are: clip, emotion\. Pass video=.* \(--video, --audio\)")
     refused(
