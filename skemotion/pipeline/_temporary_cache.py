@@ -49,8 +49,8 @@ def temporary_cache(model: BaseEstimator) -> Iterator[Any]:
 
     Notes
     -----
-    The folder holds the result of *each* step for each clip: with the reference recipe about 8 MB
-    per clip with picture and sound, or 11 GB for RAVDESS. It is created by `tempfile`: set the
+    The folder holds the result of *each* step for each clip: with the reference recipe about 11 MB
+    per clip with picture and sound, or 15 GB for RAVDESS. It is created by `tempfile`: set the
     environment variable ``TMPDIR`` to a disk with space, in particular if ``/tmp`` is in memory.
 
     Examples
