@@ -34,6 +34,7 @@ def add(commands: Commands) -> None:
 
 
 def _run_ravdess(options: argparse.Namespace) -> int:
+    from ..base import plural
     from ..datasets import fetch_ravdess
 
     corpus = fetch_ravdess(
@@ -43,7 +44,7 @@ def _run_ravdess(options: argparse.Namespace) -> int:
         data_home=options.out,
     )
     n_actors = len(set(corpus.groups.tolist()))
-    print(f"{len(corpus.data)} recordings of {n_actors} actors")
+    print(f"{plural(len(corpus.data), 'recording')} of {plural(n_actors, 'actor')}")
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import ClipTransformer
+from ..base import ClipTransformer, plural
 
 
 class CurveTransformer(ClipTransformer):
@@ -25,8 +25,9 @@ class CurveTransformer(ClipTransformer):
         n_curves = getattr(self, "n_curves_", result.shape[1])
         if result.shape[1] != n_curves:
             raise ValueError(
-                f"{type(self).__name__} expected {n_curves} curves (features times variants) in "
-                f"every clip, found {result.shape[1]}: give all clips the same features."
+                f"{type(self).__name__} expected {plural(n_curves, 'curve')} (features times "
+                f"variants) in every clip, found {result.shape[1]}: give all clips the same "
+                "features."
             )
         return result
 

@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import check_cell, check_clips, check_input_names, clip_column, remember_column
+from ..base import check_cell, check_clips, check_input_names, clip_column, plural, remember_column
 from ._rocket_kernels import LENGTH, PLACES, POOLS, RocketKernels, fit_kernels, transform
 
 
@@ -179,8 +179,9 @@ class Rocket(TransformerMixin, BaseEstimator):
             n_channels = n_channels or len(rows[0])
             if len(rows[row]) != n_channels:
                 raise ValueError(
-                    f"{name} expected {n_channels} channels (features times variants) in every "
-                    f"clip, found {len(rows[row])} in row {row}: give all clips the same features."
+                    f"{name} expected {plural(n_channels, 'channel')} (features times variants) in "
+                    f"every clip, found {len(rows[row])} in row {row}: give all clips the same "
+                    "features."
                 )
         if reset:
             remember_column(self, table.shape[1])

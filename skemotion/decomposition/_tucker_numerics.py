@@ -14,7 +14,7 @@ import scipy.linalg
 from numpy.typing import DTypeLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ..base import missing_clips
+from ..base import missing_clips, plural
 
 Rank = int | float | None
 Factor = NDArray[np.float64] | None
@@ -103,8 +103,8 @@ def partial_tucker(
     else:
         if len(errors) < 2 or abs(errors[-2] - errors[-1]) >= tol:
             warnings.warn(
-                f"PartialTucker did not converge within {max_iter} sweeps: increase max_iter or "
-                "tol.",
+                f"PartialTucker did not converge within {plural(max_iter, 'sweep')}: increase "
+                "max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

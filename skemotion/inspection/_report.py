@@ -294,7 +294,7 @@ def _calibration(evaluation: Evaluation) -> list[str]:
 
 def _time_and_memory(evaluations: list[Evaluation], costs: ClipCosts | None) -> str:
     parts = ["<section><h2>Time and memory</h2>"]
-    cores = os.cpu_count()
+    cores = os.cpu_count() or 1
     if costs is not None:
         memory = "not known on this system"
         if costs.peak_bytes is not None:
@@ -308,9 +308,9 @@ def _time_and_memory(evaluations: list[Evaluation], costs: ClipCosts | None) -> 
         parts += [
             table("A clip", ["what", "how much"], rows),
             f"<p>Measured on {plural(len(costs.seconds), 'clip')} of this corpus, one at a time, "
-            f"without a cache, on this machine of {cores} cores and whatever else it was doing. "
-            "Memory is the most that the process has had, the evaluation and imported packages "
-            "included, but not that of further worker processes.</p>",
+            f"without a cache, on this machine of {plural(cores, 'core')} and whatever else it "
+            "was doing. Memory is the most that the process has had, the evaluation and imported "
+            "packages included, but not that of further worker processes.</p>",
         ]
     timed = [
         [e.protocol, e.n_splits, *(f"{value:.3g} s" for value in _seconds(e, e.seconds))]

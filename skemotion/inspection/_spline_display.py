@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..base import plural
 from ..decomposition import BSplineProjector, bspline_evaluate, bspline_project
 from ._figures import new_figure
 
@@ -127,7 +128,8 @@ class SplineDisplay:
         n_points, n_features = self.curves.shape
         names = self.names if self.names is not None else [f"curve {i}" for i in range(n_features)]
         if len(names) != n_features:
-            raise ValueError(f"Expected {n_features} names, one for each curve, got {len(names)}.")
+            expected = plural(n_features, "name")
+            raise ValueError(f"Expected {expected}, one for each curve, got {len(names)}.")
         if figure is None:
             figure = new_figure((7, 1.6 * n_features + 0.8))
         self.axes_ = list(np.ravel(figure.subplots(n_features, 1, sharex=True)))
