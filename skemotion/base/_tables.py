@@ -110,7 +110,7 @@ def as_table_for(model: Any, X: Any) -> Any:
 
 
 def speaker_columns(model: Any) -> set[str]:
-    """Return the columns from which the parts of a model read speakers.
+    """Return the columns from which the parts of a model read speakers, if these are there.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def speaker_columns(model: Any) -> set[str]:
     Examples
     --------
     >>> from skemotion.base import speaker_columns
-    >>> from skemotion.pipeline import make_emotion_pipeline
-    >>> speaker_columns(make_emotion_pipeline(speaker="actor"))
+    >>> from skemotion.preprocessing import SpeakerScaler
+    >>> speaker_columns(SpeakerScaler("actor"))
     {'actor'}
     """
     named = (getattr(part, "speaker", None) for part in model_parts(model))

@@ -22,7 +22,7 @@ class CurveTransformer(ClipTransformer):
 
     def _side_by_side(self, results: list[NDArray[Any]]) -> NDArray[Any]:
         result = super()._side_by_side(results)
-        n_curves: int = getattr(self, "n_curves_", result.shape[1])
+        n_curves: Any = getattr(self, "n_curves_", result.shape[1])
         if result.shape[1] != n_curves:
             raise ValueError(
                 f"{type(self).__name__} expected {plural(n_curves, 'curve')} (features times "
