@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ..base import plural
 from ..io import (
     MediaError,
     Source,
@@ -147,9 +148,9 @@ def decode_blocks(source: Source, name: str) -> Iterator[tuple[NDArray[np.float3
                 _check_kind(name, rate, n_channels)
             elif (frame.sample_rate, frame.layout.nb_channels) != (rate, n_channels):
                 raise MediaError(
-                    f"{name}: expected one kind of sound throughout, found {n_channels} channels "
-                    f"at {rate} Hz and then {frame.layout.nb_channels} at {frame.sample_rate} Hz. "
-                    "Convert it to one."
+                    f"{name}: expected one kind of sound throughout, found "
+                    f"{plural(n_channels, 'channel')} at {rate} Hz and then "
+                    f"{frame.layout.nb_channels} at {frame.sample_rate} Hz. Convert it to one."
                 )
             n_samples += len(range(*part.indices(frame.samples)))
             if n_samples > limits.max_seconds * rate:

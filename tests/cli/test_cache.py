@@ -48,8 +48,9 @@ def test_what_there_is(folder, capsys):
 def test_prune(folder, capsys, words, n_removed):
     assert run(folder, "--prune", *words) == 0
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"Removed {n_removed} entries, ")
-    assert last.startswith(f"{folder}: {3 - n_removed} entries, ")
+    counts = ("0 entries", "1 entry", "2 entries", "3 entries")
+    assert first.startswith(f"Removed {counts[n_removed]}, ")
+    assert last.startswith(f"{folder}: {counts[3 - n_removed]}, ")
     assert (folder / "thesis.txt").exists()
 
 

@@ -217,7 +217,7 @@ def test_silence_and_a_single_clip():
 @pytest.mark.parametrize(
     ("ranks", "message"),
     [
-        ((2,), r"ranks has 1 values, but clips of shape (4, 5) have 2 axes"),
+        ((2,), r"ranks has 1 value, but clips of shape (4, 5) have 2 axes"),
         ((2, 2, 2), r"ranks has 3 values"),
         ((2, 6), r"ranks[1] must be a whole number from 1 to 5"),
         (9, r"ranks[0] must be a whole number from 1 to 4"),

@@ -344,7 +344,7 @@ def test_sound_that_changes_its_rate_is_refused():
                 output.mux(stream.encode(frame))
             output.mux(stream.encode())
         parts.append(file.getvalue())
-    with pytest.raises(MediaError, match=r"1 channels at 48000 Hz and then 1 at 44100 Hz"):
+    with pytest.raises(MediaError, match=r"1 channel at 48000 Hz and then 1 at 44100 Hz"):
         load(b"".join(parts))
 
 

@@ -70,7 +70,7 @@ def test_actors():
         "statement Dogs, repetition 1, actor 1) in test"
     )
     assert leak.message.startswith(
-        "The same speakers are in training (1 of 2 rows) and in test (1 of 1 rows), for example "
+        "The same speakers are in training (1 of 2 rows) and in test (1 of 1 row), for example "
     )
     assert "GroupKFold" in leak.message
     assert f"LEAK  {leak.message}" in str(audit)
