@@ -15,13 +15,11 @@ from tempfile import TemporaryDirectory
 import bench_audio
 import bench_decoding
 import joblib
-import librosa
 import numpy as np
 from bench_hog3d import cell_by_cell
 from corpus import EMOTIONS, make_clips, make_heavy
 from measure import Aim, Outcome, Row, conclude, duration, in_turns, peak_memory, process
 
-from skemotion.audio import AudioLoader
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
 from skemotion.video import decode_clip, hog3d
 
@@ -42,7 +40,7 @@ def describe_plainly(name: str, clips: list[str]) -> None:
         if name == "video":
             cell_by_cell(bench_decoding.plain(clip))
         else:
-            bench_audio.plain(librosa.load(clip)[0])
+            bench_audio.plain(clip)
 
 
 def one_core(videos: list[str], sounds: list[str], rounds: int) -> dict[str, float]:
@@ -76,11 +74,9 @@ def disagreement(video: str, sound: str) -> tuple[float, float]:
     """
     frames = decode_clip(video)
     of_frames = np.abs(bench_decoding.plain(video).astype(int) - frames).mean()
-    waveform = AudioLoader().transform([sound])[0]
     rest = [
         np.abs(hog3d(frames) - cell_by_cell(frames)).max(),
-        np.abs(librosa.load(sound)[0] - waveform).max() / np.abs(waveform).max(),
-        *bench_audio.check_agreement(waveform),
+        *bench_audio.check_agreement(sound),
     ]
     return float(of_frames), float(max(rest))
 

@@ -12,8 +12,16 @@ from skemotion.datasets import make_ravdess
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Let perceptrons stop after three passes."""
+    fit = MLPClassifier.fit
+    monkeypatch.setattr(MLPClassifier, "fit", lambda self, X, y: fit(_brief(self), X, y))
+
+
 @pytest.mark.filterwarnings("ignore:The number of classes in training:UserWarning")
-def test_grid_search_over_cell_sizes_and_ranks(shared_data, tmp_path, capsys):
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_grid_search_over_cell_sizes_and_ranks(brief, shared_data, tmp_path, capsys):
     main = runpy.run_path(str(EXAMPLES / "grid_search.py"))["main"]
     words = [str(shared_data / "java-sed"), "--naming", "java-sed", "--clips", "16", "--folds", "2"]
     search = main([*words, "--cache", str(tmp_path)])
@@ -25,9 +33,7 @@ def test_grid_search_over_cell_sizes_and_ranks(shared_data, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_scaling_is_left_out(tmp_path, capsys, monkeypatch):
-    fit = MLPClassifier.fit
-    monkeypatch.setattr(MLPClassifier, "fit", lambda self, X, y: fit(_brief(self), X, y))
+def test_scaling_is_left_out(brief, tmp_path, capsys):
     main = runpy.run_path(str(EXAMPLES / "leave_out_scaling.py"))["main"]
     words = [str(make_corpus(tmp_path)), "--modality", "audio", "--seeds", "1"]
     results = main(words)

@@ -193,11 +193,11 @@ def load_model(
     save_model : Writes such files; has an example.
     read_model_info : Reads the description of a model without loading it.
     """
-    import skops.io  # slow, and seldom needed
-
     path = existing(path)
     if isinstance(trusted, str):
         raise TypeError(f"trusted must be a list of names, got {trusted!r}: write [{trusted!r}].")
+    import skops.io  # slow, and seldom needed
+
     known = trusted_names()
     with path.open("rb") as file:
         about = read_description(path, file)

@@ -490,8 +490,8 @@ def test_demo(run, tmp_path, monkeypatch):
 def test_a_bad_clip_among_good_ones_ends_the_run_cleanly(tmp_path):
     # In a process of its own: a worker left in a decoder would abort it at its end.
     make_ravdess(
-        tmp_path, n_actors=1, emotions=["sad", "happy"], modalities=["full"], duration=1.0,
-        frame_size=(360, 640),
+        tmp_path, n_actors=1, emotions=["sad", "happy"], modalities=["full"], duration=0.5,
+        frame_size=(240, 320),
     )  # fmt: skip
     clips = sorted(tmp_path.rglob("*.mp4"))
     clips[1].write_bytes(clips[1].read_bytes()[:2000])
@@ -630,7 +630,7 @@ def test_a_clip_that_crashes_the_decoder_is_left_out(models, corpus, tmp_path):
                "--max-unusable", "0.2", "-o", model)  # fmt: skip
     for words, status, n_lines in (
         (("train", corpus, *options), 0, 2),
-        (("predict", model, *clips, "--jobs", "2"), 1, 7),
+        (("predict", model, *clips, "--jobs", "1"), 1, 7),
     ):
         process = start(*words, env=environment)
         out, errors = process.communicate(timeout=300)

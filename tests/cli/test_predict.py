@@ -168,12 +168,3 @@ def test_closed_output_is_an_error(folder, model, run, monkeypatch, tmp_path):
         status, _, errors = run("predict", model, folder)
     assert status == 1
     assert "Standard output is closed" in errors[-1]
-
-
-def test_a_reader_that_is_gone_is_no_error(folder, model, tmp_path):
-    process = start("predict", model, folder, "--jobs", "1", stdout=subprocess.PIPE)
-    process.stdout.close()
-    assert process.wait(120) == 141
-    errors = process.stderr.read()
-    process.stderr.close()
-    assert "Traceback" not in errors

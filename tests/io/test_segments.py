@@ -12,7 +12,7 @@ import pytest
 import skemotion
 from skemotion import MediaError
 from skemotion.audio import AudioLoader
-from skemotion.io import cut_sound, open_stream, sound_delay, timed_frames
+from skemotion.io import cut_sound, decoding_threads, open_stream, sound_delay, timed_frames
 from skemotion.video import VideoLoader
 
 N_FRAMES, RATE, SECONDS = 200, 44100, 8
@@ -49,6 +49,13 @@ FORMATS = {"mkv": "matroska", "mpg": "mpeg", "ts": "mpegts", "m4a": "ipod"}
 # which begins anew.
 TOLERANCES = {"libopus": 1e-5, "mp2": 2**-15, "ac3": 2e-3}
 SEGMENTS = ["0.1,0.5", "0.96,1", "2.04,2.24", "3.9137,6.1", ",0.3", "7.5,7.9", "7.7", "0.7"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For pictures this small, threads spend their time on waiting for each other."""
+    with decoding_threads(1):
+        yield
 
 
 def write(path, video=None, options=(), audio=None, times=None, sound_at=0):

@@ -91,12 +91,12 @@ def test_workers_are_kept():
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_an_end_is_that_of_one_call(n_workers, tmp_path):
     once = ("killed once", str(tmp_path / "once"))
-    with limits(max_decode_seconds=3):
+    with limits(max_decode_seconds=1):
         found = outcomes(
             "crash", "pid", "exit", "pid", "hang", ("raise", KeyError("a")), "crash", once, "pid",
             n_workers=n_workers,
         )  # fmt: skip
-        for row, reason in ((0, "crashes .*SIGSEGV"), (4, "max_decode_seconds=3, found .* longer")):
+        for row, reason in ((0, "crashes .*SIGSEGV"), (4, "max_decode_seconds=1, found .* longer")):
             with pytest.raises(MediaError, match=f"^name: .*{reason}"):
                 found[row].result("name")
     ends = ["crash", "", "crash", "", "time", "", "crash", "", ""]
