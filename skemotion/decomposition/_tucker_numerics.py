@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Any
 
@@ -135,11 +136,13 @@ def _each_block(
             block[missing] = 0
         return function(block)
 
-    if len(starts) == 1 or joblib.effective_n_jobs(n_jobs) == 1:
-        return map(call, starts)
-    parallel = joblib.Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator")
-    results: Iterator[Any] = parallel(joblib.delayed(call)(start) for start in starts)
-    return results
+    n_threads = min(joblib.effective_n_jobs(n_jobs), joblib.cpu_count(), len(starts))
+    if n_threads == 1:
+        yield from map(call, starts)
+        return
+    # A block takes milliseconds: what joblib adds to each would be most of what threads save.
+    with ThreadPoolExecutor(n_threads) as pool:
+        yield from pool.map(call, starts)
 
 
 def _energy(clips: NDArray[Any], n_jobs: int | None) -> float:

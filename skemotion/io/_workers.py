@@ -93,7 +93,10 @@ def own_cores() -> int:
     n_cores = joblib.cpu_count()
     if in_worker():
         return 1
-    if multiprocessing.parent_process() is None:
+    process = multiprocessing.current_process()
+    if process.daemon:
+        return 1
+    if not process.name.startswith("LokyProcess"):
         return n_cores
     # joblib gives its workers a share of the cores in this way.
     share = os.environ.get("OMP_NUM_THREADS", "1")

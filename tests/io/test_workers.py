@@ -10,14 +10,23 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from helpers import processes_of
 
 from skemotion import MediaError, limits
-from skemotion.io import call_isolated, can_isolate, in_worker, run_isolated, without_workers
+from skemotion.io import (
+    call_isolated,
+    can_isolate,
+    in_worker,
+    own_cores,
+    run_isolated,
+    without_workers,
+)
 
 
 def act(deed, *arguments):
@@ -245,3 +254,11 @@ def test_workers_end_with_their_caller(number, tmp_path):
 
 def test_outcomes_are_plain():
     assert pickle.loads(pickle.dumps(outcomes("crash")[0])).end == "crash"
+
+
+def test_a_process_of_ones_own_has_all_cores_and_a_worker_of_joblibs_its_share():
+    """Else `n_jobs` would mean 1 in whatever a user starts by multiprocessing."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(own_cores).result() == joblib.cpu_count()
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        assert joblib.Parallel(2)(joblib.delayed(own_cores)() for _ in range(2)) == [1, 1]
