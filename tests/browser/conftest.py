@@ -137,7 +137,7 @@ class Visit:
         self.context.on("request", lambda request: self.asked.add(request.url))
         self.tab = self.context.new_page()
         self.tab.on("websocket", lambda socket: self.asked.add(socket.url))
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         self.tab.on("console", self._listen)
         self.tab.goto(address)
         self.tab.wait_for_selector("#sk-answer", timeout=60_000)
@@ -145,7 +145,7 @@ class Visit:
 
     def _listen(self, message):
         if message.type == "error":
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} {message.location}")
 
     def upload(self, path, place="#sk-recording"):
         """Choose a file; the last answer is awaited to go."""
