@@ -173,10 +173,25 @@ def _mel_filters(
 
 @lru_cache(maxsize=128)  # tunings come in hundredths: a hundred of them, 50 kB each
 def _chroma_filters(tuning: float, sample_rate: int, frame_length: int) -> NDArray[np.float32]:
-    filters: NDArray[np.float32] = librosa.filters.chroma(
-        sr=sample_rate, n_fft=frame_length, tuning=tuning, n_chroma=_N_CHROMA
-    )
-    return filters
+    """Return what each bin counts for each pitch class, from C on; equals `librosa.filters.chroma`.
+
+    Asking librosa would make it compile functions that are not used here, which takes seconds, and
+    takes them in every process where compiled functions cannot be kept.
+    """
+    n_bins = frame_length // 2 + 1
+    frequencies = np.arange(1, n_bins + 1) * (sample_rate / frame_length)
+    pitches = _N_CHROMA * librosa.hz_to_octs(frequencies, tuning=tuning, bins_per_octave=_N_CHROMA)
+    # The bin of frequency 0 is put one and a half octaves below the next.
+    pitches = np.concatenate(([pitches[0] - 1.5 * _N_CHROMA], pitches))
+    widths = np.maximum(np.diff(pitches), 1.0)
+    pitches = pitches[:-1]
+    half = _N_CHROMA // 2
+    from_class = (pitches - np.arange(_N_CHROMA)[:, np.newaxis] + half) % _N_CHROMA - half
+    weights = np.exp(-0.5 * (2 * from_class / widths) ** 2)
+    weights /= np.linalg.norm(weights, axis=0)
+    # Octaves count by how near the fifth they are.
+    weights *= np.exp(-0.5 * ((pitches / _N_CHROMA - 5) / 2) ** 2)
+    return np.roll(weights, -3, axis=0).astype(np.float32)  # from A to C
 
 
 @lru_cache(maxsize=8)
