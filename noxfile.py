@@ -67,11 +67,11 @@ def oldest(session: nox.Session) -> None:
     session.install("uv")
     pins = Path(session.create_tmp(), "oldest.txt")
     compiling = "uv pip compile pyproject.toml --resolution=lowest-direct --only-binary=:all:"
-    extras = [f"--extra={extra}" for extra in ("plot", "image", "onnx")]
+    extras = [f"--extra={extra}" for extra in ("plot", "image", "onnx", "cluster")]
     here = f"--python-version={session.python}"
     session.run(*compiling.split(), *extras, here, f"--output-file={pins}", silent=True)
     tools = nox.project.dependency_groups(PROJECT, "tests")
-    session.install(".[plot,image,onnx]", *tools, f"--constraint={pins}")
+    session.install(".[plot,image,onnx,cluster]", *tools, f"--constraint={pins}")
     # What old versions say of their own old parts is no news.
     words = ["-W", "default::DeprecationWarning", *(session.posargs or OLDEST)]
     session.run("pytest", *words, env=TESTING)
