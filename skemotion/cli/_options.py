@@ -10,12 +10,9 @@ from typing import Any
 
 from ._cluster import cluster_options
 
-# As in skemotion.datasets, pipeline and model_selection, which take seconds to import.
+# Choices as in skemotion.datasets, pipeline and model_selection, which take seconds to import.
 NAMINGS = ("ravdess", "java-sed", "tess", "crema-d")
 FOLDERS = "folders"
-TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
-# Which are refused as tables are, with what to do.
-_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 RECIPES = ("functionals", "rockets", "reference")
 PROTOCOLS = ("speaker-dependent", "speaker-independent")
 
@@ -113,7 +110,9 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def kind_of(options: argparse.Namespace) -> str:
     """Return where emotions and speakers come from: a table, folders, or a naming."""
-    is_table = Path(options.corpus).suffix.lower() in (*TABLES, *_SPREADSHEETS)
+    from ..datasets import SPREADSHEETS, TABLES
+
+    is_table = Path(options.corpus).suffix.lower() in (*TABLES, *SPREADSHEETS)
     return "table" if is_table else str(options.naming or NAMINGS[0])
 
 

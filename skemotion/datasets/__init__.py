@@ -10,11 +10,12 @@ from ._folders import load_folders
 from ._ravdess import load_ravdess
 from ._synthetic import make_ravdess
 from ._table import load_table
-from ._table_files import TABLES
+from ._table_files import SPREADSHEETS, TABLES
 
 __all__ = [
     "NAMINGS",
     "SCHEMES",
+    "SPREADSHEETS",
     "TABLES",
     "concat_corpora",
     "fetch_face_landmarker",

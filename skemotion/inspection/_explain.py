@@ -100,8 +100,8 @@ def explain(
 
     An explanation is about the model, not about the person: it says what the model's answer came
     from. A part of many values has a large effect where the model reads a little from each: of the
-    functionals of speech, four in five are of the spectrum, which moves with pitch, too. What
-    stands out for its size is seen in ``effect / n_values``.
+    functionals of speech, four in five are mel bands, cepstrum and spectral shape, which move with
+    pitch, too. What stands out for its size is seen in ``effect / n_values``.
 
     The average is what the classifier's first step with a mean, such as a `StandardScaler` or a
     `SpeakerScaler`, has as its mean; before a `PartialTucker`, the clip rebuilt from the average

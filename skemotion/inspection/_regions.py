@@ -22,9 +22,11 @@ _SOUND = (
         r"voice-length|gap-length|(log-)?n-frames|voiced-share|n-voiced|.*-per-frame|pause-share"
         r"|loudest-at|onset|modulation.*|mel\d+\+\d+",
     ),
+    ("mel bands", r"mel\d*"),
+    ("cepstrum", r"mfcc\d*"),
     (
-        "spectrum",
-        r"mfcc\d*|mel\d*|contrast\d*|centroid|spread|skewness|kurtosis|rolloff\d*|entropy|flatness"
+        "spectral shape",
+        r"contrast\d*|centroid|spread|skewness|kurtosis|rolloff\d*|entropy|flatness"
         r"|flux|alpha-ratio|hammarberg|slope[\d-]+|treble|zcr",
     ),
 )

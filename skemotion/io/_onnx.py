@@ -162,8 +162,9 @@ def _open(path: str, stamps: tuple[Stamp, ...]) -> Any:
     try:
         return runtime.InferenceSession(stamps[0][0], options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own have no other base
+        why = " ".join(str(error).split())
         raise ValueError(
             f"{path}: expected a network in an ONNX file that onnxruntime {runtime.__version__} "
-            f"can read, found something else or a damaged file ({error}). Export or download it "
+            f"can read, found something else or a damaged file ({why}). Export or download it "
             "again, as a single file; a newer onnxruntime may read a newer format."
         ) from error

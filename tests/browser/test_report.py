@@ -38,7 +38,7 @@ def explanation(tmp_path_factory):
     details = pd.DataFrame(
         {
             "modality": ["audio", "audio", "video", "functionals"],
-            "part": ["spectrum", "voice quality", "mouth", "middle third"],
+            "part": ["mel bands", "voice quality", "mouth", "middle third"],
             "measure": ["hammarberg", "slope1500-8000", "lip corners pulled down", "row 8, time 4"],
             "n_values": [3468, 12, 40, 7200],
             "effect": [12.34, -0.5, 0.2, 0.1],

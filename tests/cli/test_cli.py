@@ -424,7 +424,6 @@ def test_help_waits_for_nothing(words):
 
 def test_choices_are_those_of_the_library():
     assert datasets.NAMINGS == _options.NAMINGS
-    assert datasets.TABLES == _options.TABLES
     assert model_selection.PROTOCOLS == _options.PROTOCOLS
     for recipe in _options.RECIPES:
         pipeline.make_emotion_pipeline("audio", recipe=recipe)

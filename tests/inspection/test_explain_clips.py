@@ -79,20 +79,22 @@ def test_the_mouth_and_brows_that_were_drawn_come_out_on_top(shared_data, drawn)
     assert set(effects.sort_values().index[-2:]) == {"mouth", "brows"}
 
 
-def test_the_pitch_that_was_drawn_stands_out(tmp_path):
+def test_the_pitch_that_was_drawn_comes_out_on_top(tmp_path):
     """Surprised voices rise at the end, and differ little from happy ones in anything else."""
+    n_actors = 12  # of four or eight, voices differ by what their actors do by chance as well
     folder = make_ravdess(
-        tmp_path, emotions=["happy", "surprised"], modalities=["audio-only"], random_state=0
-    )
+        tmp_path, n_actors=n_actors, emotions=["happy", "surprised"], modalities=["audio-only"],
+        random_state=0,
+    )  # fmt: skip
     corpus = load_ravdess(folder)
     X, y = corpus.data[["audio"]], corpus.target
     model = make_emotion_pipeline("audio").fit(X, y)
     shares = 0
-    for row, label in list(enumerate(y))[::4]:
+    for row, label in list(enumerate(y))[:: n_actors // 2]:
         parts = explain(model, X.iloc[[row]], target=label, n_occlusions=100).parts
         parts = parts.set_index("part")
         shares = shares + parts.effect / parts.effect.abs().sum()
-    # The spectrum moves with pitch, and has four in five of the functionals.
-    of_a_value = shares / parts.n_values
-    assert of_a_value.idxmax() == "pitch"
-    assert of_a_value["pitch"] > 10 * of_a_value["spectrum"] > 0
+    # Its 39 values say more than any other part, of which the mel bands have 1,480.
+    first, second = shares.sort_values(ascending=False).index[:2]
+    assert first == "pitch"
+    assert shares["pitch"] > 1.3 * shares[second]

@@ -80,8 +80,9 @@ def test_what_is_damaged_is_left_to_ffmpeg(by_ffmpeg):
         assert read_sound(lying) is None
         if claim < 30_000:
             assert len(load(lying)) == 30_000
-    # Of a WAV that was cut off, both libraries give what is there.
-    np.testing.assert_array_equal(load(wav[:20_001]), by_ffmpeg(wav[:20_001]))
+    # Of a WAV that was cut off, both libraries give what is there; FFmpeg 8.0 not of half a sample.
+    for n_bytes in (20_000, 20_001):
+        np.testing.assert_array_equal(load(wav[:n_bytes]), by_ffmpeg(wav[:20_000]))
     headers = (b"RIFF" + bytes(4) + b"WAVE" + bytes(99), b"fLaC" + bytes(99))
     for bad in (flac[: len(flac) // 2], wav[:44], wav[:30], flac[:42], *headers):
         assert read_sound(bad) is None
