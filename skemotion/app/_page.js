@@ -1,6 +1,13 @@
 // What Gradio leaves out: words where camera or microphone are refused, an end to recordings that
-// become too long, answers that are read out, and names for what has only a picture.
+// become too long, answers that are read out, and names for what has only a picture. And what it
+// does too much.
 (() => {
+  // For each clip shown it would load 32 MB of ffmpeg, to trim it, and never free them: after some
+  // sixteen clips the browser has no room for more. Nothing is trimmed here, so that it waits.
+  const load = window.fetch.bind(window);
+  window.fetch = (what, ...settings) => String((what && what.url) || what).includes("/static/ffmpeg/")
+    ? new Promise(() => {}) : load(what, ...settings);
+
   const say = (words, refused) => {
     const place = document.getElementById("sk-help");
     if (!place) return;
