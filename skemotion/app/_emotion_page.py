@@ -223,7 +223,7 @@ class EmotionPage:
             answer = self._run(
                 answer_recording, path, max_seconds=self.max_seconds, enrolment=enrolment
             )
-            return answer_html(answer)
+            return answer_html(answer, enrolled=enrolment is not None)
         except MediaError as error:
             return problem_html(str(error))
         finally:
@@ -240,7 +240,7 @@ class EmotionPage:
         finally:
             self._uploads.answered(path)
         stretches = plural(n_clips, "stretch", "stretches")
-        words = f"You are known by {stretches} of 3 s. Record your emotion now."
+        words = f"You are known by {stretches} of 3\u00a0s. Record your emotion now."
         return enrolment, note_html(words)
 
     def _run(self, task: Any, path: str, **settings: Any) -> Any:

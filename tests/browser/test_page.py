@@ -65,7 +65,7 @@ def test_a_sound_file_gets_the_answer_that_predict_gives(page, visit, model, cor
     file = tmp_path / "letter.wav"
     file.write_text("no sound at all\n" * 100)
     one.tab.set_input_files("input[type=file][accept*='.wav']", str(file))
-    assert one.words() == "This file is no video or sound that can be read."
+    assert one.words() == "This file is no video or sound that can be read, or not complete."
 
 
 def test_the_keyboard_is_enough(visit):
@@ -86,8 +86,9 @@ def test_the_keyboard_is_enough(visit):
     go_to("capture-button")
     keys.press("Enter")
     one.tab.wait_for_timeout(2500)
-    stop = one.tab.get_attribute("#sk-recording button.capture-button", "aria-label")
-    assert stop == "stop recording"
+    stop = one.tab.locator("#sk-recording button.capture-button")
+    assert stop.get_attribute("aria-label") == "stop recording"
+    assert re.fullmatch(r"[2-9] of 20 s", stop.get_attribute("data-passed"))
     keys.press("Enter")
     assert one.label() is not None
 
@@ -118,7 +119,26 @@ def test_words_where_there_is_no_clip(visit, tmp_path):
     file = tmp_path / "letter.mp4"
     file.write_text("no clip at all\n" * 100)
     one.upload(file)
-    assert one.words() == "This file is no video or sound that can be read."
+    assert one.words() == "This file is no video or sound that can be read, or not complete."
+
+
+def test_words_where_too_many_people_wait(page, visit, clips):
+    one = visit()
+    full = {"status": 503, "json": {"detail": "Queue is full."}}
+    one.tab.route("**/queue/join*", lambda route: route.fulfill(**full))
+    one.upload(clips["sad"][0])
+    assert one.words().startswith("There is no answer, because too many people wait")
+    one.tab.unroute("**/queue/join*")
+    [error] = one.errors
+    assert "503" in error
+    one.errors.clear()
+    one.tab.click("button[aria-label='Close'], .toast-close")
+    # The recorder is empty again.
+    one.upload(clips["sad"][0])
+    one.tab.wait_for_selector("#sk-answer .sk-verdict")
+    # No answer was asked for, so that it would go ten minutes later.
+    [left] = [str(file) for file in page.folder.rglob("*") if file.is_file()]
+    page._uploads.answered(left)
 
 
 def test_words_where_there_is_no_sound(visit, clips, tmp_path):
@@ -158,6 +178,7 @@ def test_two_people_at_once_get_their_own_answers(visit, model, clips):
 def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
     one, other = visit(), visit()
     clip = clips["neutral"][0]
+    yours = "relative to your usual face and voice"
     speaker = write_clip(tmp_path / "minute.mp4", [c[0] for c in clips.values()] * 2)
     one.tab.click("text=Let it know you first")
     one.upload(speaker, "#sk-enrol-recording")
@@ -165,7 +186,7 @@ def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
     answers = []
     for person in (one, other):
         person.upload(clip)
-        person.answer()
+        assert (yours in person.words()) == (person is one)
         answers.append(person.tab.inner_text(".sk-verdict + table"))
     shares = np.sort(model.predict_proba([str(clip)])[0])[::-1]
     plain = [f"{100 * share:.0f}" for share in shares]
