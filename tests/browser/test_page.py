@@ -1,5 +1,8 @@
+import os
 import re
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+MOST_GROWTH = 40 * 2**20  # bytes, of a server with two workers of 300 MB each
+
+
+@pytest.fixture(scope="module", autouse=True)
+def temporary(tmp_path_factory):
+    """A folder of temporary files that no other program uses."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))  # of the processes of the page
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
 
 def slowdown():
     """Say how many times longer work takes than on a machine that has nothing else to do."""
@@ -19,6 +34,22 @@ def slowdown():
     while time.process_time() - own < 0.2:
         pass
     return (time.perf_counter() - start) / 0.2
+
+
+def resident():
+    """Give the memory of this process, which is the server, and of its workers, in bytes."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text()
+            fields = (folder / "status").read_text().split("\n")
+        except OSError:  # it has ended
+            continue
+        values = dict(field.split(":\t", 1) for field in fields if ":\t" in field)
+        own = values["Pid"] == str(os.getpid())
+        if own or (values["PPid"] == str(os.getpid()) and "loky" in words):
+            total += 1024 * int(values["VmRSS"].split()[0])
+    return total
 
 
 def faults(tab):
@@ -229,3 +260,27 @@ def test_only_what_was_uploaded_is_opened(page, visit, path):
 def test_nothing_stays(page, visit):
     visit()
     assert list(page.folder.rglob("*")) == []
+
+
+def test_fifty_uploads_leave_nothing_behind(page, visit, clips, temporary):
+    one = visit()
+    chosen = [clip for found in clips.values() for clip in found[:3]]
+    used, answered = {}, page.n_answers
+    before = set(temporary.iterdir())
+    for number in range(1, 51):
+        one.upload(chosen[number % len(chosen)])
+        for _ in range(600):
+            if page.n_answers == answered + number:
+                break
+            one.tab.wait_for_timeout(100)
+        assert page.n_answers == answered + number
+        # The recorder is empty again.
+        one.tab.wait_for_selector("#sk-recording input[type=file]", state="attached")
+        page.kept.unlink()
+        used[number] = resident()
+    one.context.close()
+    assert list(page.folder.rglob("*")) == []
+    assert set(temporary.iterdir()) == before
+    # Gradio would have the browser load it for each clip, and keep it.
+    assert [url for url in one.asked if "ffmpeg" in url] == []
+    assert used[50] - used[10] < MOST_GROWTH, used
