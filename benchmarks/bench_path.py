@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -18,7 +19,17 @@ import joblib
 import numpy as np
 from bench_hog3d import cell_by_cell
 from corpus import EMOTIONS, make_clips, make_heavy
-from measure import Aim, Outcome, Row, conclude, duration, in_turns, peak_memory, process
+from measure import (
+    Aim,
+    Outcome,
+    Row,
+    conclude,
+    duration,
+    first_cores,
+    in_turns,
+    peak_memory,
+    process,
+)
 
 from skemotion.pipeline import ClipPipeline, make_emotion_pipeline
 from skemotion.video import decode_clip, hog3d
@@ -113,20 +124,36 @@ def whole_path(videos: list[str], sounds: list[str], rounds: int) -> Row:
 def workers(
     columns: dict[str, tuple[str, list[str]]], rounds: int
 ) -> tuple[list[Row], dict[str, float]]:
-    """Compare two workers, each on a core of its own, with one on one core."""
+    """Compare two workers, each on a core of its own, with one on one core.
+
+    And with two runs that share nothing but the machine: more than they gain, its two cores cannot
+    give.
+    """
     rows, figures = [], {}
     # Threads and processes in processes of their own, so that neither meets what the other left.
-    with process(1) as one, process(2) as two, process(2) as many:
+    with (
+        process(1) as one,
+        process(2) as two,
+        process(2) as many,
+        process(cores=first_cores(2) - first_cores(1)) as other,
+        ThreadPoolExecutor(2) as at_once,
+    ):
+
+        def apart(name: str, clips: list[str]) -> None:
+            halves = clips[::2], clips[1::2]
+            list(at_once.map(lambda call, half: call(describe, name, half), (one, other), halves))
+
         for label, (name, clips) in columns.items():
             ways = {
                 "one worker, one core": partial(one, describe, name, clips),
                 "one worker, two cores": partial(two, describe, name, clips),
                 "two workers, threads": partial(two, describe, name, clips, 2, "threading"),
                 "two workers, processes": partial(many, describe, name, clips, 2, "loky"),
+                "two runs apart": partial(apart, name, clips),
             }
             in_turns(ways, 1)  # compiles, and starts the workers
             times = {way: seconds / len(clips) for way, seconds in in_turns(ways, rounds).items()}
-            single, spread, threads, processes = times.values()
+            single, spread, threads, processes, ceiling = times.values()
             print(f"\n{label}, per clip")
             for way, seconds in times.items():
                 print(f"  {way:34} {seconds * 1000:10.1f} ms   x{single / seconds:6.2f}",
@@ -137,7 +164,8 @@ def workers(
                 Row(
                     f"Two workers on two cores: {label}, per clip (`bench_path.py`)",
                     f"one worker, one core: {duration(single)}",
-                    f"one worker, two cores: {duration(spread)}",
+                    f"one worker, two cores: {duration(spread)}; two runs that share nothing: "
+                    f"{duration(ceiling)} ({single / ceiling:.2f}x, all that the cores give)",
                     f"threads {duration(threads)}, processes {duration(processes)}",
                     [
                         Aim(single / threads, 1.8, label="threads"),

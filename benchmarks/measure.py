@@ -149,9 +149,11 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
 
 
 @contextmanager
-def process(n_cores: int | None = None) -> Iterator[Callable[..., Any]]:
-    """Start a process, on so many cores, and give what calls functions in it."""
-    cores = first_cores(n_cores or joblib.cpu_count())
+def process(
+    n_cores: int | None = None, cores: set[int] | None = None
+) -> Iterator[Callable[..., Any]]:
+    """Start a process, on so many cores or on these, and give what calls functions in it."""
+    cores = cores or first_cores(n_cores or joblib.cpu_count())
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         # Pinned from birth on, so that libraries start no more threads than there are cores.
         with pinned(cores):

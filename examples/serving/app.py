@@ -6,12 +6,18 @@ from pathlib import Path
 
 from skemotion import load_model
 from skemotion.app import serve
+from skemotion.base import model_parts
+from skemotion.datasets import fetch_face_landmarker
+from skemotion.video import FaceLandmarks
 
 
 def main():
     here = Path(__file__).parent
+    model = load_model(os.environ.get("MODEL", here / "model.skops"))
+    if any(isinstance(part, FaceLandmarks) for part in model_parts(model)):
+        fetch_face_landmarker()  # a Space starts without; the container has it
     serve(
-        load_model(os.environ.get("MODEL", here / "model.skops")),
+        model,
         "0.0.0.0",
         int(os.environ.get("PORT", "7860")),
         max_seconds=float(os.environ.get("MAX_SECONDS", "20")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -139,6 +140,8 @@ class EmotionPage:
         """
         if self._blocks is not None:
             raise RuntimeError("The page has been started already.")
+        if port is not None:
+            _check_port(host, port)
         gradio = _gradio()
         self._temporary = tempfile.TemporaryDirectory(
             prefix="skemotion-page-", ignore_cleanup_errors=True
@@ -223,7 +226,7 @@ class EmotionPage:
             answer = self._run(
                 answer_recording, path, max_seconds=self.max_seconds, enrolment=enrolment
             )
-            return answer_html(answer)
+            return answer_html(answer, enrolled=enrolment is not None)
         except MediaError as error:
             return problem_html(str(error))
         finally:
@@ -240,7 +243,7 @@ class EmotionPage:
         finally:
             self._uploads.answered(path)
         stretches = plural(n_clips, "stretch", "stretches")
-        words = f"You are known by {stretches} of 3 s. Record your emotion now."
+        words = f"You are known by {stretches} of 3\u00a0s. Record your emotion now."
         return enrolment, note_html(words)
 
     def _run(self, task: Any, path: str, **settings: Any) -> Any:
@@ -248,6 +251,18 @@ class EmotionPage:
             raise MediaError("The page is being closed.")
         timeout = 60 + 4 * settings["max_seconds"]
         return self._workers.run(task, path, timeout=timeout, **settings)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise what Gradio would raise after the processes have been started, in other words."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            reason = (error.strerror or "unknown").lower()
+            raise OSError(f"Port {port} of {host} cannot be used: {reason}.") from error
 
 
 def _gradio() -> Any:

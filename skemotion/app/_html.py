@@ -23,16 +23,25 @@ WAITING = """\
 BUSY = """\
 <div class="sk-empty sk-busy">
 <p class="sk-empty-title">Looking and listening</p>
-<p>The answer takes a few seconds.</p>
+<p>The answer takes a few seconds, or longer while others are before you.</p>
 </div>"""
 
+LEARNING = """\
+<div class="sk-empty sk-busy">
+<p>Learning your usual face and voice. That takes up to a minute.</p>
+</div>"""
 
-def answer_html(answer: Answer) -> str:
+LOST = "There is no answer, because too many people wait or something failed. Try again."
+
+
+def answer_html(answer: Answer, *, enrolled: bool = False) -> str:
     """Write an answer.
 
     Parameters
     ----------
     answer : Answer
+    enrolled : bool, default=False
+        Whether the speaker was known.
 
     Returns
     -------
@@ -40,11 +49,12 @@ def answer_html(answer: Answer) -> str:
     """
     label, share = escape(answer.label), answer.probabilities[answer.label]
     what = "mean probability over the recording" if answer.timeline is not None else "probability"
+    relative = ", relative to your usual face and voice" if enrolled else ""
     parts = [
         f'<div class="sk-verdict" data-label="{label}">',
         f'<p class="sk-label">{label}</p>',
         f'<p class="sk-share"><b>{_percent(share)}</b> {what}, '
-        f"{answer.seconds:.1f}&nbsp;s</p></div>",
+        f"{answer.seconds:.1f}&nbsp;s{relative}</p></div>",
         _bars(answer),
         *(f'<p class="sk-note">{escape(note)}</p>' for note in answer.notes),
     ]
@@ -129,7 +139,7 @@ def _why(explanation: Explanation, window: tuple[float, float] | None) -> list[s
         effect, kind = row["effect"], "for" if row["effect"] >= 0 else "against"
         part = escape(f"{_MODALITIES.get(row['modality'], row['modality'])}: {row['part']}")
         rows.append(
-            f'<tr class="sk-{kind}"><th scope="row">{part}</th><td class="sk-bar"><span '
+            f'<tr class="sk-part sk-{kind}"><th scope="row">{part}</th><td class="sk-bar"><span '
             f'style="width:{100 * abs(effect) / largest:.1f}%"></span></td>'
             f"<td>{kind} {abs(effect):.2f}</td></tr>"
         )

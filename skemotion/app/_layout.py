@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._html import BUSY, FOOT, WAITING, head_html, note_html
+from ._html import BUSY, FOOT, LEARNING, LOST, WAITING, head_html, note_html, problem_html
 
 # What the system may know no kind of, besides what it knows for sound.
 _SOUNDS = ("audio", ".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aiff", ".wma")
@@ -13,7 +14,7 @@ _SOUNDS = ("audio", ".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".
 #: Seconds of a recording that a speaker is enrolled by, at most.
 ENROL_SECONDS = 120.0
 
-_EVENTS = {"api_visibility": "private", "trigger_mode": "multiple", "show_progress": "minimal"}
+_EVENTS = {"api_visibility": "private", "trigger_mode": "multiple", "show_progress": "hidden"}
 
 
 def make_blocks(
@@ -51,10 +52,9 @@ def make_blocks(
     blocks : gradio.Blocks
     """
 
-    def respond(path: str | None, speaker: Any) -> Iterator[tuple[Any, Any]]:
-        yield BUSY, gradio.skip()
+    def respond(path: str | None, speaker: Any) -> tuple[str, None]:
         # The recorder is emptied: its file is gone.
-        yield answer(path, speaker), None
+        return answer(path, speaker), None
 
     # Gradio deletes what it knows of and nobody asked about, such as of a page that was closed.
     with gradio.Blocks(
@@ -71,22 +71,9 @@ def make_blocks(
                 gradio.HTML(words, elem_id="sk-words")
             with gradio.Column(min_width=320):
                 place = gradio.HTML(WAITING, elem_id="sk-answer")
-        gradio.on(
-            [video.upload, video.stop_recording],
-            respond,
-            inputs=[video, known],
-            outputs=[place, video],
-            show_progress_on=place,
-            **_EVENTS,
-        )
+        _on_recording(gradio, video, place, BUSY, respond, [video, known], [place, video])
         if sound is not None:
-            sound.upload(
-                respond,
-                inputs=[sound, known],
-                outputs=[place, sound],
-                show_progress_on=place,
-                **_EVENTS,
-            )
+            _on_recording(gradio, sound, place, BUSY, respond, [sound, known], [place, sound])
         if enrol is not None:
             _add_enrolment(gradio, known, enrol, is_upload)
         gradio.HTML(FOOT, elem_id="sk-foot")
@@ -115,16 +102,30 @@ def _add_enrolment(
         )
         video = _recorder(gradio, "A minute of you", "sk-enrol-recording", is_upload)
         place = gradio.HTML(note_html("Nobody is known yet."), elem_id="sk-known")
-        button = gradio.Button("Forget me", size="sm", visible=False)
-        gradio.on(
-            [video.upload, video.stop_recording],
-            learn,
-            inputs=[video, known],
-            outputs=[known, place, button, video],
-            show_progress_on=place,
-            **_EVENTS,
-        )
+        button = gradio.Button("Forget me", size="sm", visible=False, elem_id="sk-forget")
+        given = [known, place, button, video]
+        _on_recording(gradio, video, place, LEARNING, learn, [video, known], given)
         button.click(forget, outputs=[known, place, button], **_EVENTS)
+
+
+def _on_recording(
+    gradio: Any,
+    component: Any,
+    place: Any,
+    busy: str,
+    function: Callable[..., Any],
+    inputs: list[Any],
+    outputs: list[Any],
+) -> None:
+    """Have a recording answered, and say from its end on that it will be."""
+    triggers = [component.upload]
+    if hasattr(component, "stop_recording"):
+        triggers.append(component.stop_recording)
+    # Said by the browser, so that those who wait in line read it, too.
+    gradio.on(triggers, None, outputs=place, js=f"() => {json.dumps(busy)}", **_EVENTS)
+    event = gradio.on(triggers, function, inputs=inputs, outputs=outputs, **_EVENTS)
+    lost = f"() => [{json.dumps(problem_html(LOST))}, null]"
+    event.failure(None, outputs=[place, component], js=lost, **_EVENTS)
 
 
 def _recorder(gradio: Any, label: str, name: str, is_upload: Callable[[str], bool]) -> Any:

@@ -1,6 +1,18 @@
 // What Gradio leaves out: words where camera or microphone are refused, an end to recordings that
-// become too long, answers that are read out, and names for what has only a picture.
+// become too long, the seconds that have passed, answers that are read out, and names for what has
+// only a picture. And what it does too much.
 (() => {
+  // For each clip shown it would load 32 MB of ffmpeg, to trim it, and never free them: after some
+  // sixteen clips the browser has no room for more. Nothing is trimmed here, so that it waits.
+  const load = window.fetch.bind(window);
+  window.fetch = (what, ...settings) => String((what && what.url) || what).includes("/static/ffmpeg/")
+    ? new Promise(() => {}) : load(what, ...settings);
+
+  // A clip that browsers do not play, such as .flv, can be analysed all the same.
+  window.addEventListener("error", (event) => {
+    if (event.target instanceof HTMLVideoElement) event.stopImmediatePropagation();
+  }, true);
+
   const say = (words, refused) => {
     const place = document.getElementById("sk-help");
     if (!place) return;
@@ -42,13 +54,25 @@
       const area = document.activeElement && document.activeElement.closest("#sk-enrol");
       const head = document.querySelector(".sk-head");
       const seconds = area ? 120 : Number((head && head.dataset.maxSeconds) || 60);
+      const place = area || document.getElementById("sk-recording");
+      const stop = () => place && place.querySelector('[title="stop recording"]');
+      const began = performance.now();
+      const show = () => {
+        const button = stop() && stop().closest("button");
+        if (button) {
+          button.dataset.passed = `${Math.floor((performance.now() - began) / 1000)} of ${seconds} s`;
+        }
+      };
+      show();
+      const clock = setInterval(show, 250);
       const timer = setTimeout(() => {
-        const place = area || document.getElementById("sk-recording");
-        const stop = place && place.querySelector('[title="stop recording"]');
-        if (stop) stop.closest("button").click();
+        if (stop()) stop().closest("button").click();
         else if (this.state !== "inactive") this.stop();
       }, 1000 * seconds);
-      this.addEventListener("stop", () => clearTimeout(timer));
+      this.addEventListener("stop", () => {
+        clearTimeout(timer);
+        clearInterval(clock);
+      });
       return start.apply(this, settings);
     };
   }

@@ -69,7 +69,8 @@ def look_at(path: str) -> Recording:
     except MediaError as error:
         reason = error
     if size is None and not has_sound:
-        raise MediaError("This file is no video or sound that can be read.") from reason
+        words = "This file is no video or sound that can be read, or not complete."
+        raise MediaError(words) from reason
     return Recording(path, seconds, size, has_sound)
 
 

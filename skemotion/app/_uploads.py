@@ -74,6 +74,10 @@ class Uploads:
                 self._owed[path] -= 1
         self.sweep()
 
+    def is_gone(self, path: str) -> bool:
+        """Say whether a file would be in this folder, and is not any more."""
+        return Path(path).is_relative_to(self.folder) and not Path(path).exists()
+
     def show(self, path: str, change: int) -> None:
         """Note that a browser begins (1) or ends (-1) to load a file that it uploaded."""
         with self._lock:
@@ -152,7 +156,12 @@ class UploadWatch:
         if shown:
             self._uploads.show(shown, 1)
         try:
-            await self._app(scope, receive, watched)
+            if shown and self._uploads.is_gone(shown):
+                # Answered before the browser asked to show it: no error, and nothing to show.
+                await watched({"type": "http.response.start", "status": 204, "headers": []})
+                await watched({"type": "http.response.body", "body": b""})
+            else:
+                await self._app(scope, receive, watched)
         finally:
             settle()
             if shown:

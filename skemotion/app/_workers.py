@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as LateError
 from concurrent.futures.process import BrokenProcessPool
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
@@ -79,8 +80,15 @@ class Workers:
 
     def close(self) -> None:
         """End all processes, in the middle of their tasks too."""
+        idle = set()
+        with suppress(Empty):
+            while True:
+                idle.add(self._free.get_nowait())
+        for executor in idle:
+            self._free.put(executor)  # who still waits for one is refused by it
+        # Those with nothing to do clear up what they have of the system's.
         for executor in self._all:
-            executor.shutdown(wait=True, kill_workers=True)
+            executor.shutdown(wait=True, kill_workers=executor not in idle)
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(max_workers=1, initializer=_take, initargs=(self._model,))

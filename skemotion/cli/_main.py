@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -68,10 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error)
         return 1
     except KeyboardInterrupt as interrupt:
-        complain(_INTERRUPTED)
+        complain(getattr(options, "interrupted", _INTERRUPTED))
         # Those of joblib, which may be deep in a decoder; the others end with this process.
         for child in multiprocessing.active_children():
-            child.kill()
+            if child.pid:
+                with suppress(OSError):  # it has ended; joblib's have no working kill()
+                    os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         number = interrupt.args[0] if isinstance(interrupt, _TerminatedError) else signal.SIGINT
         os._exit(128 + number)
     finally:

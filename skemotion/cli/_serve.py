@@ -24,7 +24,8 @@ def add(commands: Commands) -> None:
                         help="ask for these before the page is shown")  # fmt: skip
     parser.add_argument("--max-seconds", type=positive, default=60.0, metavar="N",
                         help="length of a recording (default: %(default)g)")  # fmt: skip
-    parser.set_defaults(run=run)
+    closed = "the page is closed; nothing of the recordings is left."
+    parser.set_defaults(run=run, interrupted=closed)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -86,8 +86,13 @@ def draw_face(figure: Any, frame: ExplainedFrame, effects: pd.Series) -> list[An
             va="center",
             color=color,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
+            # Hair is dark.
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
         )
     ax.set_xlim(low[0] - 0.3 * side, high[0] + 0.75 * side)
-    ax.set_ylim(high[1] + 0.2 * side, low[1] - 0.35 * side)
+    bottom = high[1] + 0.2 * side
+    if frame.image is not None:  # which ends, at times, right below the chin
+        bottom = max(min(bottom, len(frame.image) - 0.5), lowest + 0.05 * side)
+    ax.set_ylim(bottom, low[1] - 0.35 * side)
     ax.set_aspect("equal")
     return [ax]

@@ -28,7 +28,9 @@ img { max-width: 100%; height: auto; }
 .tables { display: flex; flex-wrap: wrap; gap: 0 2.5rem; align-items: flex-start; }
 @media (max-width: 40rem) {
   .skemotion th, .skemotion td { padding: 0.25em 0.3em; }
-  .skemotion td.text { overflow-wrap: anywhere; }
+  .skemotion table { font-size: 0.85rem; }
+  /* Its words stay readable, and it scrolls. */
+  .picture img { max-width: none; width: 44rem; }
 }
 """
 # Whatever a name in the page is, a browser loads and runs nothing.
@@ -121,7 +123,9 @@ def explanation_page(explanation: Explanation) -> str:
     body = [
         f"<h1>Why {escape(str(explanation.target))}?</h1>",
         f"<p><strong>{escape(explanation.headline)}</strong><br>{escape(explanation.clip)}</p>",
-        f'<img alt="Effects of the parts, listed below" src="data:image/png;base64,{picture}">',
+        '<div class="wide picture" role="group" tabindex="0" aria-label="Picture">'
+        f'<img alt="Effects of the parts, listed below" src="data:image/png;base64,{picture}">'
+        "</div>",
         f"<p>{_words(explanation)}</p>",
         '<div class="tables">',
         _table("Modalities", explanation.modalities.reset_index(), explanation.unit),

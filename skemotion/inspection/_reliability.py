@@ -14,7 +14,10 @@ from ._evaluation_html import percent, table
 if TYPE_CHECKING:
     from ..model_selection import Evaluation
 
-_SIDE, _LEFT, _BELOW, _ABOVE = 280, 52, 46, 12
+_SIDE, _LEFT, _BELOW = 280, 52, 46
+_MOST_RADIUS = _SIDE // 12
+# Where the largest circle can be: at 100 %.
+_ABOVE = _RIGHT = _MOST_RADIUS + 2
 
 
 def reliability_table(evaluation: Evaluation) -> str:
@@ -51,7 +54,7 @@ def reliability_diagram(evaluation: Evaluation) -> str:
         An ``<svg>`` with a text for those who do not see it.
     """
     bins = _bins(evaluation)
-    width, height = _LEFT + _SIDE + 14, _ABOVE + _SIDE + _BELOW
+    width, height = _LEFT + _SIDE + _RIGHT, _ABOVE + _SIDE + _BELOW
     left, bottom = _LEFT, _ABOVE + _SIDE
     words = f"Reliability diagram, {evaluation.protocol}: the table of this section as a picture"
     parts = [
@@ -74,8 +77,7 @@ def reliability_diagram(evaluation: Evaluation) -> str:
         f'<text transform="translate(14 {_ABOVE + _SIDE / 2:.0f}) rotate(-90)" '
         'text-anchor="middle">right, %</text>',
     ]
-    # The largest circle has a twelfth of the side as radius.
-    radii = _SIDE / 12 * np.sqrt(bins[:, 2] / bins[:, 2].max())
+    radii = _MOST_RADIUS * np.sqrt(bins[:, 2] / bins[:, 2].max())
     for (*_, confidence, accuracy), radius in zip(bins, radii, strict=True):
         x, y = left + _SIDE * confidence, bottom - _SIDE * accuracy
         parts.append(

@@ -2,6 +2,7 @@
 
 from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
+from ._folder import go_to_folder, working_folder
 from ._fragments import Segment, decimal, split_fragment, starting_at
 from ._guard import in_worker
 from ._limits import Limits, enforced, limits, limits_in_force
@@ -14,10 +15,10 @@ from ._media import (
     open_stream,
 )
 from ._onnx import choose_output, network_files, onnxruntime, open_session
+from ._outcome import Outcome
 from ._segments import check_inside, cut_sound, sound_delay, timed_frames
 from ._sound_files import read_sound
 from ._workers import (
-    Outcome,
     call_isolated,
     can_isolate,
     own_cores,
@@ -46,6 +47,7 @@ __all__ = [
     "decoding_threads",
     "enforced",
     "fetch",
+    "go_to_folder",
     "identity",
     "in_worker",
     "limits",
@@ -64,4 +66,5 @@ __all__ = [
     "starting_at",
     "timed_frames",
     "without_workers",
+    "working_folder",
 ]

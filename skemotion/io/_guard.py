@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
@@ -22,6 +23,9 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Any, NamedTuple, NoReturn
+
+from ._folder import go_to_folder
+from ._pickling import quickly_pickled
 
 # Seconds after which a guard without workers, and a worker without clips, end.
 IDLE_SECONDS = 300
@@ -154,21 +158,20 @@ def _prefer_for_the_oom_killer() -> None:
 def _serve(connection: Connection) -> None:
     """Run the calls that the caller sends, one after the other.
 
-    For each it sends ``("key", function or None, bytes of memory or None, folder or None)``, the
-    function only if the worker does not have it, the caller's working folder, and the pickled
-    arguments.
+    For each it sends ``(key, function or None, bytes of memory or None, folder or None,
+    arguments)``: the pickled function only if the worker does not have it, the caller's working
+    folder, and the pickled arguments.
     """
     global _is_worker
     _is_worker = True
     functions: dict[str, Callable[..., Any]] = {}
-    known = set(sys.modules)
+    known, n_modules = set(sys.modules), len(sys.modules)
     compiling = _Compiling(connection)
-    while connection.poll(IDLE_SECONDS):
-        key, function, memory, folder = connection.recv()
-        content = connection.recv_bytes()
-        if folder is not None:  # the caller may have gone elsewhere since the last call
-            with suppress(OSError):
-                os.chdir(folder)
+    calls = select.poll()  # once: `connection.poll` would make a new one for each clip
+    calls.register(connection, select.POLLIN)
+    while calls.poll(1000 * IDLE_SECONDS):
+        key, function, memory, folder, content = connection.recv()
+        go_to_folder(folder)
         try:
             # The latest is last, as the caller assumes.
             functions[key] = functions.pop(key) if function is None else pickle.loads(function)
@@ -180,7 +183,8 @@ def _serve(connection: Connection) -> None:
             continue
         del content
         compiling.listen()
-        connection.send(("started", None))
+        if function is not None:  # otherwise, it has started by being sent
+            connection.send(("started",))
         with warnings.catch_warnings(record=True) as caught, _memory(memory):
             warnings.simplefilter("default")
             value, problem = None, None
@@ -191,15 +195,19 @@ def _serve(connection: Connection) -> None:
         del arguments
         sys.stdout.flush()
         warned = [(w.message, w.category, w.filename, w.lineno) for w in caught]
-        report = Report(value, problem, warned, sorted(set(sys.modules) - known))
-        known.update(report.modules)
+        modules: list[str] = []
+        if len(sys.modules) != n_modules:
+            modules, n_modules = sorted(set(sys.modules) - known), len(sys.modules)
+            known.update(modules)
+        report = Report(value, problem, warned, modules)
         _send(connection, "done", report)
         del value, problem, report
+    connection.send(("gone",))  # a call that is sent meanwhile is nobody's fault
 
 
 def _send(connection: Connection, word: str, report: Report) -> None:
     try:
-        content = pickle.dumps((word, report), protocol=pickle.HIGHEST_PROTOCOL)
+        content = quickly_pickled((word, *report))
         if report.error is not None:
             pickle.loads(content)  # exceptions may be pickled that cannot be unpickled
     except Exception as problem:
@@ -207,7 +215,7 @@ def _send(connection: Connection, word: str, report: Report) -> None:
             f"What a worker process found cannot be sent ({type(problem).__name__}: {problem}): "
             f"{report.error or type(report.value).__name__}"
         )
-        content = pickle.dumps((word, report._replace(value=None, error=error, warned=[])))
+        content = pickle.dumps((word, *report._replace(value=None, error=error, warned=[])))
     connection.send_bytes(content)
 
 
@@ -238,7 +246,7 @@ class _Compiling:
         before = self._depth
         self._depth += 1 if happened.is_start else -1
         if not (before and self._depth):
-            self._connection.send(("compiling" if happened.is_start else "started", None))
+            self._connection.send(("compiling" if happened.is_start else "started",))
 
 
 @contextmanager
@@ -249,10 +257,8 @@ def _memory(n_bytes: int | None) -> Iterator[None]:
         return
     import resource
 
-    with open("/proc/self/statm") as file:  # noqa: PTH123
-        n_pages = int(file.read().split()[5])
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = n_pages * resource.getpagesize() + n_bytes
+    most = _n_data_pages() * resource.getpagesize() + n_bytes
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
@@ -260,3 +266,16 @@ def _memory(n_bytes: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+_statm = -1  # kept open, as opening it takes far longer than reading it
+
+
+def _n_data_pages() -> int:
+    """Return the size of this process' data, in pages."""
+    global _statm
+    try:
+        return int(os.pread(_statm, 200, 0).split()[5])
+    except (OSError, ValueError, IndexError):  # not yet open; or closed by a decoder, by mistake
+        _statm = os.open("/proc/self/statm", os.O_RDONLY)
+        return int(os.pread(_statm, 200, 0).split()[5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -39,6 +40,12 @@ class Worker:
         self.pid = pid
         self.connection = connection
         self.known: list[str] = []
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+
+    def has_ended(self) -> bool:
+        """Return whether an idle worker has ended, such as after a long time without work."""
+        return bool(self._poll.poll(0))
 
 
 class Pool:
@@ -57,9 +64,11 @@ class Pool:
     def lease(self, function: bytes, key: str, most: int | None) -> Worker | None:
         """Give a worker; none if there are so many that one would have to wait."""
         with self._lock:
-            self._drop_ended()
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                worker = self._idle.pop()
+                if not worker.has_ended():
+                    return worker
+                self.end(worker)
             if most is not None and self._n_workers >= most:
                 return None
             if key not in self._prepared:
@@ -74,7 +83,8 @@ class Pool:
     def give_back(self, worker: Worker) -> None:
         with self._lock:
             self._idle.append(worker)
-            if self._n_workers > joblib.cpu_count() and len(self._idle) > joblib.cpu_count():
+            # Asking how many cores there are takes a while, so not after each clip.
+            if len(self._idle) > 1 and len(self._idle) > joblib.cpu_count():
                 self.end(self._idle.pop(0))
 
     def end(self, worker: Worker) -> int:
@@ -87,12 +97,6 @@ class Pool:
                 return int(self._control.recv())  # type: ignore[union-attr]
             except (EOFError, OSError, AttributeError):  # gone with the guard
                 return -signal.SIGKILL
-
-    def _drop_ended(self) -> None:
-        """Forget the workers that had nothing to do for long."""
-        for worker in [w for w in self._idle if w.connection.poll()]:
-            self._idle.remove(worker)
-            self.end(worker)
 
     def _ask(self, word: str, content: Any, end: socket.socket | None = None) -> Any:
         for is_last in (False, True):

@@ -3,71 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing.connection
+import math
+import multiprocessing
 import os
 import pickle
+import select
 import signal
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 
-from ._errors import MediaError, beyond_limit
+from ._folder import working_folder
 from ._guard import N_KEPT, Report, in_worker
 from ._limits import Limits, limits_in_force
+from ._outcome import Outcome
+from ._pickling import pickled
 from ._worker_pool import POOL, Worker
-
-try:
-    import cloudpickle  # type: ignore[import-untyped]
-except ImportError:  # which older versions of joblib carry along
-    from joblib.externals import cloudpickle
 
 _warned: dict[Any, Any] = {}  # what warnings have been given, as Python wants to know
 # Results that are done before it is their turn; more are not computed ahead.
 _BYTES_AHEAD, _BYTES_KNOWN = 2**28, 2**22
 # Seconds for a worker to get ready, and more for the first clip, which imports what is used.
 _GET_READY, _FIRST_CLIP = 120, 30
+_LONGEST_WAIT = 3600  # the system knows no longer ones than 24 days
 # A worker that dies before it starts on a clip, or is killed from outside, may be unlucky.
 _MOST_TRIES = 3
-
-
-class Outcome(NamedTuple):
-    """What became of a call.
-
-    Attributes
-    ----------
-    value : Any
-        What the function returned.
-    error : BaseException or None
-        What it raised.
-    end : {"", "crash", "time"}
-        What ended its worker: a crash, with the signal in `signal`, or the limit of time.
-    signal : str
-        Such as "SIGSEGV".
-    """
-
-    value: Any = None
-    error: BaseException | None = None
-    end: Literal["", "crash", "time"] = ""
-    signal: str = ""
-
-    def result(self, name: str) -> Any:
-        """Return the value, or raise the error; that of a worker's end names the clip."""
-        if self.error is not None:
-            raise self.error
-        if self.end == "time":
-            raise beyond_limit(name, "max_decode_seconds", "one for which a worker takes longer")
-        if self.end == "crash":
-            raise MediaError(
-                f"{name}: expected a clip, found one in which the decoder or a step crashes and "
-                f"takes its process along ({self.signal}). Leave the clip out, or make or download "
-                "it again."
-            )
-        return self.value
 
 
 def can_isolate() -> bool:
@@ -165,14 +130,6 @@ def call_isolated(function: Callable[..., Any], *arguments: Any, name: str) -> A
     return outcome.result(name)
 
 
-def _folder() -> str | None:
-    """Return the working folder, from which the paths of clips start."""
-    try:
-        return os.getcwd()  # noqa: PTH109
-    except FileNotFoundError:  # removed
-        return None
-
-
 class _Call(NamedTuple):
     number: int
     content: bytes  # the pickled arguments
@@ -207,12 +164,15 @@ class _Run:
         calls: Iterable[tuple[Any, ...] | Outcome],
         n_workers: int,
     ) -> None:
-        self._function = cloudpickle.dumps(function)
+        self._function = pickled(function)
         self._key = hashlib.blake2b(self._function, digest_size=16).hexdigest()
         self._calls = enumerate(calls)
         self._again: list[_Call] = []
         self._n_workers = n_workers
-        self._in_hand: dict[Any, _InHand] = {}
+        # How many there may be of all runs together. Asking the system takes a while.
+        self._most_workers = max(n_workers, joblib.cpu_count())
+        self._in_hand: dict[int, _InHand] = {}  # by the file descriptor of the worker
+        self._poll = select.poll()
         self._done: dict[int, Outcome] = {}
         self._sizes: dict[int, int] = {}
         self._limits: Limits = limits_in_force()
@@ -230,11 +190,9 @@ class _Run:
                     continue
                 return
             soonest = min(work.deadline for work in self._in_hand.values())
-            ready = multiprocessing.connection.wait(
-                list(self._in_hand), max(soonest - time.monotonic(), 0)
-            )
-            for connection in ready:
-                self._hear(self._in_hand[connection])
+            left = min(max(soonest - time.monotonic(), 0), _LONGEST_WAIT)
+            for descriptor, _ in self._poll.poll(math.ceil(1000 * left)):
+                self._hear(self._in_hand[descriptor])
             for work in list(self._in_hand.values()):
                 if work.deadline <= time.monotonic():
                     self._too_late(work)
@@ -246,40 +204,55 @@ class _Run:
 
     def abandon(self) -> None:
         """End the workers that are still at work."""
-        for worker in self.workers:
-            POOL.end(worker)
-        self._in_hand.clear()
+        for work in list(self._in_hand.values()):
+            self._put_down(work)
+            POOL.end(work.worker)
 
     def _hand_out(self) -> None:
         while len(self._in_hand) < self._n_workers and sum(self._sizes.values()) < _BYTES_AHEAD:
             call = self._next()
             if call is None:
                 return
-            most = max(self._n_workers, joblib.cpu_count())
-            worker = POOL.lease(self._function, self._key, None if not self._in_hand else most)
+            most = self._most_workers if self._in_hand else None
+            worker = POOL.lease(self._function, self._key, most)
             if worker is None:
                 self._again.append(call)
                 return
             seconds = self._limits.max_decode_seconds
             if self._key not in POOL.used:
                 seconds += _FIRST_CLIP
-            self._in_hand[worker.connection] = work = _InHand(call, worker, seconds)
+            work = self._take_up(_InHand(call, worker, seconds))
             function = None if self._key in worker.known else self._function
             # As the worker does, which keeps the latest.
             known = [key for key in worker.known if key != self._key]
             worker.known = [*known, self._key][-N_KEPT:]
+            message = self._key, function, self._limits.memory, working_folder(), call.content
             try:
-                worker.connection.send((self._key, function, self._limits.memory, _folder()))
-                worker.connection.send_bytes(call.content)
+                worker.connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
             except (ConnectionError, BrokenPipeError):
                 self._died(work)
+                continue
+            if function is None:  # otherwise, the worker will say when it is ready
+                work.go_on()
+
+    def _take_up(self, work: _InHand) -> _InHand:
+        descriptor = work.worker.connection.fileno()
+        self._in_hand[descriptor] = work
+        self._poll.register(descriptor, select.POLLIN)
+        return work
+
+    def _put_down(self, work: _InHand) -> None:
+        """Count a worker no longer as being at work, before its connection is closed."""
+        descriptor = work.worker.connection.fileno()
+        del self._in_hand[descriptor]
+        self._poll.unregister(descriptor)
 
     def _next(self) -> _Call | None:
         if self._again:
             return self._again.pop()
         for number, arguments in self._calls:
             if not isinstance(arguments, Outcome):
-                return _Call(number, cloudpickle.dumps(arguments))
+                return _Call(number, pickled(arguments))
             self._done[number], self._sizes[number] = arguments, _BYTES_KNOWN
             if sum(self._sizes.values()) >= _BYTES_AHEAD:
                 break
@@ -291,15 +264,18 @@ class _Run:
         except (EOFError, ConnectionError):
             self._died(work)
             return
-        word, report = pickle.loads(content)
+        word, *report = pickle.loads(content)
         if word == "started":
             work.go_on()
         elif word == "compiling":
             work.pause()
+        elif word == "gone":  # before the call came
+            work.is_started = False
+            self._died(work)
         else:
-            del self._in_hand[work.worker.connection]
+            self._put_down(work)
             POOL.give_back(work.worker)
-            self._finish(work, word, report, len(content))
+            self._finish(work, word, Report(*report), len(content))
 
     def _finish(self, work: _InHand, word: str, report: Report, size: int) -> None:
         if word == "broken" and report.error is not None:
@@ -314,7 +290,7 @@ class _Run:
         self._sizes[work.call.number] = size
 
     def _died(self, work: _InHand) -> None:
-        del self._in_hand[work.worker.connection]
+        self._put_down(work)
         code = POOL.end(work.worker)
         killed = code == -signal.SIGKILL
         # Something else may have killed it, such as the system in want of memory.
@@ -333,6 +309,6 @@ class _Run:
         if not work.is_started:
             self._died(work)
             return
-        del self._in_hand[work.worker.connection]
+        self._put_down(work)
         POOL.end(work.worker)
         self._done[work.call.number] = Outcome(end="time")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, _safe_indexing
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
@@ -20,7 +20,7 @@ from ..base import TableOutputMixin, clip_column, plural, rows_from
 from ..io import MediaError
 from ._cache import ClipCache
 from ._jobs import Failure, Job, Step
-from ._rows import progress, row_name, rows_of
+from ._rows import one_row, progress, row_name, rows_of
 from ._running import (
     ClipError,
     number_of_workers,
@@ -146,7 +146,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             steps[0][1].fit(X)
         row = self._fit_following(steps, rows)
         if is_column:  # whose first clips may be unusable
-            self._fit_first(steps[0], _safe_indexing(rows, [row]), row_name(rows, row), row)
+            self._fit_first(steps[0], one_row(rows, row), row_name(rows, row), row)
         self.steps_ = steps
         self.errors_: list[ClipError] = []
         return self
@@ -273,7 +273,7 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
             job = job._replace(steps=job.steps[:-1], identities=job.identities[:-1])
         results: list[Any] = []
         for row in range(_num_samples(X)):
-            clip, name = _safe_indexing(X, [row]), row_name(X, row)
+            clip, name = one_row(X, row), row_name(X, row)
             results = run_each(job, clip, name, row, isolated=isolated)
             if not (results and isinstance(results[-1], Failure)):
                 break

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from ..io import without_workers
+from ._rows import one_row
 from ._temporary_cache import clip_pipelines
 from ._usable import find_unusable
 
@@ -81,7 +81,7 @@ def measure_costs(model: BaseEstimator, X: Any, *, n_clips: int = 5) -> ClipCost
     for pipeline in clip_pipelines(model):
         pipeline.set_params(memory=None, n_jobs=1, verbose=False)
     rows = np.linspace(0, n_rows - 1, min(n_clips, n_rows)).astype(np.intp)
-    clips = [_safe_indexing(X, [row]) for row in rows]
+    clips = [one_row(X, row) for row in rows]
     seconds = []
     # What other processes use would be missing in the figures.
     with without_workers():

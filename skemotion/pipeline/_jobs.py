@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import joblib
@@ -19,8 +18,10 @@ from ..io import (
     beyond_limit,
     decoding_threads,
     enforced,
+    go_to_folder,
     limits_in_force,
     local_path,
+    working_folder,
 )
 from ._cache import ClipCache
 from ._step_identity import step_identity
@@ -53,7 +54,7 @@ class Job(NamedTuple):
     cache: ClipCache | None
     n_threads: int
     limits: Limits
-    folder: str  # that relative paths start from
+    folder: str | None  # that relative paths start from
 
     @classmethod
     def of(cls, steps: list[Step], cache: ClipCache | None, n_workers: int) -> Self:
@@ -61,7 +62,7 @@ class Job(NamedTuple):
         # The same for all clips: computed once.
         identities = [step_identity(step) for _, step in steps] if cache is not None else []
         n_threads = max(1, joblib.cpu_count() // n_workers)
-        return cls(steps, identities, cache, n_threads, limits_in_force(), _here())
+        return cls(steps, identities, cache, n_threads, limits_in_force(), working_folder())
 
     def run(self, batch: Any, name: str, row: int) -> Any:
         """Send a batch of one clip through the steps after the last cached result.
@@ -80,8 +81,9 @@ class Job(NamedTuple):
         result : ndarray or Failure
             Of one row. With a cache, the result of each step is kept.
         """
-        self._come_along()
-        with enforced(self.limits), rows_from(row):  # a worker does not know its caller's
+        # A worker does not know its caller's.
+        go_to_folder(self.folder)
+        with enforced(self.limits), rows_from(row):
             try:
                 keys = self._keys(batch)
             except MediaError as error:
@@ -101,7 +103,7 @@ class Job(NamedTuple):
     def each(self, batch: Any, name: str, row: int) -> list[Any]:
         """Return the result of each step for a batch of one clip, up to a failure."""
         results: list[Any] = []
-        self._come_along()
+        go_to_folder(self.folder)
         with enforced(self.limits), rows_from(row):
             try:
                 keys = self._keys(batch)
@@ -158,11 +160,6 @@ class Job(NamedTuple):
         shared = self.cache.get(mark) is not None and self.cache.get(key) is not None
         return Key(key) if shared else result
 
-    def _come_along(self) -> None:
-        """Go to the caller's folder: workers are kept, and may have been started in another."""
-        if self.folder and _here() != self.folder and Path(self.folder).is_dir():
-            os.chdir(self.folder)
-
     def _run_step(self, position: int, batch: Any, name: str, key: str) -> Any:
         step, stage = self.steps[position]
         try:
@@ -211,14 +208,6 @@ def _is_file(batch: Any) -> bool:
     if not isinstance(clip, str | os.PathLike):
         return False
     return local_path(os.fspath(clip).rpartition("::")[2]) is not None
-
-
-def _here() -> str:
-    """Return the folder that relative paths start from; None if it has been removed."""
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:
-        return ""
 
 
 def _as_array(result: Any, step: str) -> NDArray[Any]:

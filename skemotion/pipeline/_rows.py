@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
 from ..base import clip_column, one_column
@@ -22,6 +23,12 @@ def rows_of(X: Any, first: Any = None) -> Any:
         # A cell of one column is a clip, whatever it is; on its own, a number would be a table.
         return column.ravel() if column.shape[1:] == (1,) else column
     return X if hasattr(X, "__getitem__") else np.asarray(X)
+
+
+def one_row(X: Any, row: int) -> Any:
+    """Return a batch of one row."""
+    # What scikit-learn does for tables and lists takes 0.2 ms, a hundredth of a clip's sound.
+    return X[[row]] if isinstance(X, np.ndarray) else _safe_indexing(X, [row])
 
 
 def row_name(X: Any, row: int) -> str:

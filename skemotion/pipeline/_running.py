@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import joblib
+import numpy as np
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
-from sklearn.utils import _safe_indexing
 
+from ..base import object_array
 from ..io import (
     MediaError,
     Outcome,
@@ -24,6 +25,7 @@ from ..io import (
 )
 from ._cache import ClipCache
 from ._jobs import Failure, Job, Key
+from ._rows import one_row
 
 # joblib's own, besides those of a cluster.
 _LOCAL = {"LokyBackend", "MultiprocessingBackend", "SequentialBackend", "ThreadingBackend"}
@@ -85,7 +87,7 @@ def run_clips(
             for row, name in enumerate(names):
                 if stop:
                     return
-                yield job.run(_safe_indexing(X, [row]), name, row)
+                yield job.run(one_row(X, row), name, row)
             return
     run = partial(_alone, job.run, job) if isolated else job.run
     if kind not in _LOCAL and isinstance(job, Job) and job.cache is not None:
@@ -94,9 +96,7 @@ def run_clips(
     n_jobs = n_workers if kind in _LOCAL else n_jobs
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     yield from parallel(
-        delayed(run)(_safe_indexing(X, [row]), name, row)
-        for row, name in enumerate(names)
-        if not stop
+        delayed(run)(one_row(X, row), name, row) for row, name in enumerate(names) if not stop
     )
 
 
@@ -109,12 +109,12 @@ def _by_keys(
     try:
         parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         sent = parallel(
-            delayed(_sent)(run, job, mark, _safe_indexing(X, [row]), name, row)
+            delayed(_sent)(run, job, mark, one_row(X, row), name, row)
             for row, name in enumerate(names)
             if not stop
         )
         for row, result in enumerate(sent):
-            yield _fetched(result, job, cache, _safe_indexing(X, [row]), names[row], row)
+            yield _fetched(result, job, cache, one_row(X, row), names[row], row)
     finally:
         cache.remove(mark)
 
@@ -142,17 +142,25 @@ def _fetched(result: Any, job: Job, cache: ClipCache, batch: Any, name: str, row
 def _in_workers(
     job: Any, X: Any, names: list[str], n_workers: int, stop: list[Any]
 ) -> Iterator[Any]:
+    # Where there is nothing but clips, each by itself: arrays take long to pickle.
+    is_column = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    run = partial(_run_clip, job.run) if is_column else job.run
+
     def calls() -> Iterator[Outcome | tuple[Any, str, int]]:
         for row, name in enumerate(names):
-            batch = _safe_indexing(X, [row])
+            batch = one_row(X, row)
             # A worker would only read it, too.
-            yield job.look_up(batch) or (batch, name, row)
+            yield job.look_up(batch) or (X[row] if is_column else batch, name, row)
 
-    with closing(run_isolated(job.run, calls(), n_workers)) as outcomes:
+    with closing(run_isolated(run, calls(), n_workers)) as outcomes:
         for outcome, name in zip(outcomes, names, strict=False):
             yield _result(outcome, name)
             if stop:
                 return
+
+
+def _run_clip(run: Any, clip: Any, name: str, row: int) -> Any:
+    return run(object_array([clip]), name, row)
 
 
 def run_each(job: Job, batch: Any, name: str, row: int, *, isolated: bool) -> list[Any]:

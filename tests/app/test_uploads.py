@@ -111,3 +111,15 @@ def test_an_upload_that_breaks_off_is_counted_out(uploads):
     with pytest.raises(ConnectionError):
         request(UploadWatch(app, uploads), "/gradio_api/upload", "POST")
     assert list(uploads.folder.iterdir()) == []
+
+
+def test_a_file_that_was_answered_before_it_was_shown_is_no_error(uploads):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+
+    watch = UploadWatch(app, uploads)
+    path = put(uploads)
+    uploads.sweep()
+    assert request(watch, f"/gradio_api/file={path}")[0] == 204
+    assert request(watch, "/gradio_api/file=/etc/passwd")[0] == 403
+    assert request(watch, f"/gradio_api/file={uploads.folder.parent}/nothing")[0] == 403

@@ -187,8 +187,12 @@ def visit(browser, page):
         return visits[-1]
 
     yield open_page
+    shown = [toast for one in visits if not one.tab.is_closed()
+             for toast in one.tab.locator(".toast-body").all_inner_texts()]  # fmt: skip
     for one in visits:
         one.context.close()
+    # What is wrong is said in the page.
+    assert shown == []
     for one in visits:
         assert Visit.elsewhere(one.asked) == []
         assert one.errors == []

@@ -1,5 +1,8 @@
+import os
 import re
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+MOST_GROWTH = 40 * 2**20  # bytes, of a server with two workers of 300 MB each
+
+
+@pytest.fixture(scope="module", autouse=True)
+def temporary(tmp_path_factory):
+    """A folder of temporary files that no other program uses."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))  # of the processes of the page
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
 
 def slowdown():
     """Say how many times longer work takes than on a machine that has nothing else to do."""
@@ -19,6 +34,22 @@ def slowdown():
     while time.process_time() - own < 0.2:
         pass
     return (time.perf_counter() - start) / 0.2
+
+
+def resident():
+    """Give the memory of this process, which is the server, and of its workers, in bytes."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text()
+            fields = (folder / "status").read_text().split("\n")
+        except OSError:  # it has ended
+            continue
+        values = dict(field.split(":\t", 1) for field in fields if ":\t" in field)
+        own = values["Pid"] == str(os.getpid())
+        if own or (values["PPid"] == str(os.getpid()) and "loky" in words):
+            total += 1024 * int(values["VmRSS"].split()[0])
+    return total
 
 
 def faults(tab):
@@ -65,7 +96,7 @@ def test_a_sound_file_gets_the_answer_that_predict_gives(page, visit, model, cor
     file = tmp_path / "letter.wav"
     file.write_text("no sound at all\n" * 100)
     one.tab.set_input_files("input[type=file][accept*='.wav']", str(file))
-    assert one.words() == "This file is no video or sound that can be read."
+    assert one.words() == "This file is no video or sound that can be read, or not complete."
 
 
 def test_the_keyboard_is_enough(visit):
@@ -86,8 +117,9 @@ def test_the_keyboard_is_enough(visit):
     go_to("capture-button")
     keys.press("Enter")
     one.tab.wait_for_timeout(2500)
-    stop = one.tab.get_attribute("#sk-recording button.capture-button", "aria-label")
-    assert stop == "stop recording"
+    stop = one.tab.locator("#sk-recording button.capture-button")
+    assert stop.get_attribute("aria-label") == "stop recording"
+    assert re.fullmatch(r"[2-9] of 20 s", stop.get_attribute("data-passed"))
     keys.press("Enter")
     assert one.label() is not None
 
@@ -118,7 +150,26 @@ def test_words_where_there_is_no_clip(visit, tmp_path):
     file = tmp_path / "letter.mp4"
     file.write_text("no clip at all\n" * 100)
     one.upload(file)
-    assert one.words() == "This file is no video or sound that can be read."
+    assert one.words() == "This file is no video or sound that can be read, or not complete."
+
+
+def test_words_where_too_many_people_wait(page, visit, clips):
+    one = visit()
+    full = {"status": 503, "json": {"detail": "Queue is full."}}
+    one.tab.route("**/queue/join*", lambda route: route.fulfill(**full))
+    one.upload(clips["sad"][0])
+    assert one.words().startswith("There is no answer, because too many people wait")
+    one.tab.unroute("**/queue/join*")
+    [error] = one.errors
+    assert "503" in error
+    one.errors.clear()
+    one.tab.click("button[aria-label='Close'], .toast-close")
+    # The recorder is empty again.
+    one.upload(clips["sad"][0])
+    one.tab.wait_for_selector("#sk-answer .sk-verdict")
+    # No answer was asked for, so that it would go ten minutes later.
+    [left] = [str(file) for file in page.folder.rglob("*") if file.is_file()]
+    page._uploads.answered(left)
 
 
 def test_words_where_there_is_no_sound(visit, clips, tmp_path):
@@ -158,6 +209,7 @@ def test_two_people_at_once_get_their_own_answers(visit, model, clips):
 def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
     one, other = visit(), visit()
     clip = clips["neutral"][0]
+    yours = "relative to your usual face and voice"
     speaker = write_clip(tmp_path / "minute.mp4", [c[0] for c in clips.values()] * 2)
     one.tab.click("text=Let it know you first")
     one.upload(speaker, "#sk-enrol-recording")
@@ -165,7 +217,7 @@ def test_enrolling_helps_its_own_session_only(visit, model, clips, tmp_path):
     answers = []
     for person in (one, other):
         person.upload(clip)
-        person.answer()
+        assert (yours in person.words()) == (person is one)
         answers.append(person.tab.inner_text(".sk-verdict + table"))
     shares = np.sort(model.predict_proba([str(clip)])[0])[::-1]
     plain = [f"{100 * share:.0f}" for share in shares]
@@ -208,3 +260,27 @@ def test_only_what_was_uploaded_is_opened(page, visit, path):
 def test_nothing_stays(page, visit):
     visit()
     assert list(page.folder.rglob("*")) == []
+
+
+def test_fifty_uploads_leave_nothing_behind(page, visit, clips, temporary):
+    one = visit()
+    chosen = [clip for found in clips.values() for clip in found[:3]]
+    used, answered = {}, page.n_answers
+    before = set(temporary.iterdir())
+    for number in range(1, 51):
+        one.upload(chosen[number % len(chosen)])
+        for _ in range(600):
+            if page.n_answers == answered + number:
+                break
+            one.tab.wait_for_timeout(100)
+        assert page.n_answers == answered + number
+        # The recorder is empty again.
+        one.tab.wait_for_selector("#sk-recording input[type=file]", state="attached")
+        page.kept.unlink()
+        used[number] = resident()
+    one.context.close()
+    assert list(page.folder.rglob("*")) == []
+    assert set(temporary.iterdir()) == before
+    # Gradio would have the browser load it for each clip, and keep it.
+    assert [url for url in one.asked if "ffmpeg" in url] == []
+    assert used[50] - used[10] < MOST_GROWTH, used

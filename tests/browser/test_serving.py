@@ -35,7 +35,8 @@ def command(model, port, folder, tmp_path_factory):
     words = ["serve", str(path), "--port", str(port), "--auth", "me:secret"]
     server = subprocess.Popen(
         [sys.executable, "-m", "skemotion", *words],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
     )  # fmt: skip
     address = server.stdout.readline().strip()
     assert address == f"http://127.0.0.1:{port}/"
@@ -43,6 +44,7 @@ def command(model, port, folder, tmp_path_factory):
     server.kill()
     server.wait()
     server.stdout.close()
+    server.stderr.close()
 
 
 def test_a_password_is_asked_for(command, browser, clips, model):
@@ -77,6 +79,9 @@ def test_a_server_that_is_ended_leaves_nothing(command, folder):
     assert list(folder.glob("skemotion-page-*"))
     server.send_signal(signal.SIGTERM)
     assert server.wait(60) == 143
+    assert server.stderr.read() == (
+        "skemotion: the page is closed; nothing of the recordings is left.\n"
+    )
     assert list(folder.glob("skemotion*")) == []
 
 

@@ -1,10 +1,11 @@
 """Calls in kept processes: what ends one of them ends nothing else."""
 
 import ctypes
-import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ from skemotion.io import (
     run_isolated,
     without_workers,
 )
+from skemotion.io._worker_pool import POOL
 
 
 def act(deed, *arguments):
@@ -56,9 +58,21 @@ def act(deed, *arguments):
         return threading.Lock()
     if deed == "warn":
         warnings.warn("of a worker", RuntimeWarning, stacklevel=1)
+    if deed == "close":  # another's file, by mistake
+        held = [fd for fd in range(3, 99) if str(os.getpid()) in _target(fd)]
+        for fd in held:
+            os.close(fd)
+        return len(held)
     if deed == "return":
         return arguments[0]
     return os.getpid(), in_worker(), can_isolate()
+
+
+def _target(fd):
+    try:
+        return str(Path(f"/proc/self/fd/{fd}").readlink())
+    except OSError:
+        return ""
 
 
 class StubbornError(Exception):
@@ -122,6 +136,54 @@ def test_memory_is_limited():
         found = outcomes("pid", "fill", "pid", n_workers=1)
     assert isinstance(found[1].error, MemoryError)
     assert found[0].value == found[2].value  # the worker goes on
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux'")
+def test_a_decoder_that_closes_a_file_too_many_costs_no_other_clip():
+    with limits(max_memory=2**28):
+        found = outcomes("pid", "close", "pid", "fill", n_workers=1)
+    assert found[1].value == 1
+    assert found[0].value == found[2].value
+    assert isinstance(found[3].error, MemoryError)
+
+
+def test_a_worker_that_ends_for_want_of_work_costs_no_clip(monkeypatch):
+    """Even if it ends in the moment in which it is sent one."""
+    [before] = outcomes("pid", n_workers=1)
+    here, there = socket.socketpair()
+    [worker] = [worker for worker in POOL._idle if worker.pid == before.value[0]]
+    worker.connection.close()
+    worker.connection = multiprocessing.connection.Connection(here.detach())
+    monkeypatch.setattr(POOL, "_idle", [worker])
+    monkeypatch.setattr(type(worker), "has_ended", lambda self: False)
+    with multiprocessing.connection.Connection(there.detach()) as end:
+        end.send(("gone",))
+        [after] = outcomes("pid", n_workers=1)
+    assert (after.end, after.value[1]) == ("", True)
+    assert after.value[0] != before.value[0]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3),
+        np.arange(6, dtype=">i2").reshape(2, 3).T,
+        np.zeros((0, 3), np.float32),
+        np.array(True),
+        np.array([1.5, None, "a"], dtype=object),
+        np.array(["2026-11-22"], dtype="datetime64[D]"),
+        np.ma.masked_array([1, 2], [True, False]),
+    ],
+    ids=lambda array: f"{array.dtype}-{array.ndim}",
+)
+def test_arrays_come_as_they_are(array):
+    for nested in (array, [array, {"a": array}]):
+        [outcome] = outcomes(("return", nested))
+        np.testing.assert_equal(outcome.value, nested)
+    [outcome] = outcomes(("return", array))
+    assert (outcome.value.dtype, type(outcome.value)) == (array.dtype, type(array))
+    assert outcome.value.flags.writeable
+    assert outcome.value.flags.f_contiguous == array.flags.f_contiguous
 
 
 def test_what_cannot_be_sent_back_is_told():
