@@ -35,3 +35,19 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real clips in ../shared/data are not on this machine")
     return SHARED_DATA
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep all tests of sound together, so that one worker alone compiles what they need.
+
+    That is ten seconds of librosa, with which they compare, and as many of the package's own.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            if nodeid.startswith(("tests/audio/", "tests/datasets/test_synthetic")):
+                return "sound"
+            return super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

@@ -606,16 +606,27 @@ def test_an_interrupted_run_leaves_no_model_and_no_folder(corpus, number, status
         time.sleep(0.05)
 
 
+# The loader is changed where it is imported, and processes that never do are spared it.
 CRASHES = """
-import os, signal
-import skemotion.video._loader as loader
-from skemotion.cli import main
-as_it_is = loader.VideoLoader.transform_clip
-def transform_clip(self, clip):
-    if "01-01-03-01-01-01-01" in str(clip):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return as_it_is(self, clip)
-loader.VideoLoader.transform_clip = transform_clip
+import importlib.util, os, signal, sys
+class Crashing:
+    def find_spec(self, name, path=None, target=None):
+        if name != "skemotion.video._loader":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+        def exec_module(module):
+            execute(module)
+            as_it_is = module.VideoLoader.transform_clip
+            def transform_clip(self, clip):
+                if "01-01-03-01-01-01-01" in str(clip):
+                    os.kill(os.getpid(), signal.SIGSEGV)
+                return as_it_is(self, clip)
+            module.VideoLoader.transform_clip = transform_clip
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Crashing())
 """
 
 
