@@ -18,9 +18,15 @@ EVERYTHING = (
     "skemotion.model_selection, skemotion.persistence, skemotion.pipeline, "
     "skemotion.preprocessing, skemotion.video"
 )
+# skops has scikit-learn import whatever it has a wrapper for.
+LOADING = (
+    "import skemotion.persistence._skops as s; s.import_skops(); import skops.io; "
+    "assert not any(module is None for module in sys.modules.values()); "
+    "assert isinstance(s.import_skops().loads(s.import_skops().dumps([1])), list)"
+)
 
 
-@pytest.mark.parametrize("statement", ["import skemotion", EVERYTHING])
+@pytest.mark.parametrize("statement", ["import skemotion", EVERYTHING, LOADING])
 def test_heavy_packages_wait_until_they_are_used(statement):
     code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

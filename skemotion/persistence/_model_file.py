@@ -28,6 +28,7 @@ from ._model_archive import (
     refusal,
 )
 from ._names import dump_publicly, trusted_names
+from ._skops import import_skops
 
 # What others read by the name.
 _OTHER_FORMATS = (
@@ -196,14 +197,14 @@ def load_model(
     path = existing(path)
     if isinstance(trusted, str):
         raise TypeError(f"trusted must be a list of names, got {trusted!r}: write [{trusted!r}].")
-    import skops.io  # slow, and seldom needed
+    skops_io = import_skops()
 
     known = trusted_names()
     with path.open("rb") as file:
         about = read_description(path, file)
         with damage_named(path):
             schema = check_contents(file)
-            untrusted = skops.io.get_untrusted_types(file=file)
+            untrusted = skops_io.get_untrusted_types(file=file)
             foreign = unproven_names(schema, untrusted, known=known, trusted=trusted)
         if foreign:
             raise ValueError(
@@ -215,7 +216,7 @@ def load_model(
         with damage_named(path, other), warnings.catch_warnings():
             # One warning for the whole model follows, in place of one per estimator.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            model = skops.io.load(file, trusted=[*known, *trusted])
+            model = skops_io.load(file, trusted=[*known, *trusted])
             check_parts(model)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)
@@ -272,15 +273,15 @@ def read_model_info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _dump(model: BaseEstimator, part: Path, path: Path) -> None:
     """Write the model, and check that it can be loaded."""
-    import skops.io
+    skops_io = import_skops()
 
     try:
         dump_publicly(model, part)
-        foreign = skops.io.get_untrusted_types(file=part)
+        foreign = skops_io.get_untrusted_types(file=part)
         lost = [name for name in foreign if name.startswith("__main__.")]
         if lost:
             raise AttributeError(f"{', '.join(lost)} is known to this program only")
-        skops.io.load(part, trusted=foreign)
+        skops_io.load(part, trusted=foreign)
     except (OSError, MemoryError):
         raise
     except Exception as error:

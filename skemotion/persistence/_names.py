@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 )
 
 from ._model_archive import SCHEMA
+from ._skops import import_skops
 
 _PACKAGE = __name__.partition(".")[0]
 # Whose classes are parts of models.
@@ -159,9 +160,9 @@ def dump_publicly(model: BaseEstimator, path: Path) -> None:
     this package are renamed: ``skemotion.video.HOG3D`` is written instead of
     ``skemotion.video._hog3d.HOG3D``.
     """
-    import skops.io  # brings in every optional package that scikit-learn knows of
+    skops_io = import_skops()
 
-    written = io.BytesIO(skops.io.dumps(model))
+    written = io.BytesIO(skops_io.dumps(model))
     with ZipFile(written) as source, ZipFile(path, "w") as target:
         for name in source.namelist():
             content = source.read(name)
