@@ -37,6 +37,7 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.hookimpl(optionalhook=True)  # the page is tested without xdist
 def pytest_xdist_make_scheduler(config, log):
     """Keep all tests of sound together, so that one worker alone compiles what they need.
 
