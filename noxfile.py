@@ -74,7 +74,7 @@ def oldest(session: nox.Session) -> None:
     session.install(".[plot,image,onnx,cluster]", *tools, f"--constraint={pins}")
     # What old versions say of their own old parts is no news.
     words = ["-W", "default::DeprecationWarning", *(session.posargs or OLDEST)]
-    session.run("pytest", *words, env=TESTING)
+    session.run("pytest", "-n", "2", "--dist=loadscope", *words, env=TESTING)
 
 
 @nox.session
