@@ -71,7 +71,7 @@ class Run:
         command = f"python tests/fuzz.py --mutants {self.n_mutants} --seed {self.seed}"
         today = datetime.now(UTC).date().isoformat()
         return (
-            f"`{command}` on {today}: {self.n_tried:,} mutants in {self.seconds / 60:.0f} minutes. "
+            f"`{command}` on {today}: {self.n_tried:,} mutants in {self.seconds:.0f} s. "
             f"{len(self.broken)} broke a rule. The slowest took {self.slowest:.1f} s of computing; "
             f"no process held more than {self.most_memory / 1e6:.0f} MB."
         )

@@ -149,8 +149,9 @@ def test_a_killed_run_goes_on(folder, model, run, tmp_path):
     words = ("predict", model, folder)
     expected = run(*words, "-o", whole)
     process = start(
-        *words, "-o", out, "--jobs", "2", stdout=subprocess.PIPE, start_new_session=True
-    )
+        *words, "-o", out, "--jobs", "2", stdout=subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # where a killed run may leave something
+    )  # fmt: skip
     while not out.exists() or out.read_bytes().count(b"\n") < 3:
         assert process.poll() is None or out.exists()
         time.sleep(0.02)

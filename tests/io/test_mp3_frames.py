@@ -8,7 +8,7 @@ import pytest
 
 from skemotion import MediaError, limits
 from skemotion.audio import AudioLoader, _decoding
-from skemotion.io import read_sound
+from skemotion.io import _mp3_frames, read_sound
 
 RATES = (44100, 48000, 32000, 22050, 24000, 16000, 11025, 12000, 8000)
 
@@ -93,3 +93,14 @@ def test_segments_and_limits_are_left_to_ffmpeg(tmp_path):
     np.testing.assert_allclose(segment, whole[4410:13230], atol=1e-5)
     with limits(max_seconds=0.4), pytest.raises(MediaError, match="max_seconds"):
         AudioLoader().transform([content])
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 7, 8, 9, 1003])
+def test_the_checksum_is_that_bit_by_bit(n_bytes):
+    content = np.random.default_rng(0).integers(0, 256, n_bytes, dtype=np.uint8)
+    expected = 0
+    for byte in content.tolist():
+        expected ^= byte
+        for _ in range(8):
+            expected = expected >> 1 ^ (0xA001 if expected & 1 else 0)
+    assert _mp3_frames._compiled_checksum()(content, _mp3_frames._TABLES) == expected
