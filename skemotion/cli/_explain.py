@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ._messages import naming_model
 from ._options import Commands, check_folder
 
 # As in skemotion.inspection, which takes seconds to import.
@@ -32,10 +33,8 @@ def run(options: argparse.Namespace) -> int:
     from ..persistence import load_model
 
     model = load_model(options.model)
-    try:
+    with naming_model(options.model):
         explanation = explain(model, options.clip, target=options.target)
-    except TypeError as error:  # about the model
-        raise ValueError(f"{options.model}: {error}") from error
     if options.out is None:
         print(explanation)
     else:

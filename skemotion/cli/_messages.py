@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 # Of right to left, which would show a name as another.
 _TURNS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -13,6 +15,15 @@ def complain(problem: Exception | str) -> None:
     """Write one line on standard error, for one cause."""
     message = " ".join(str(problem).split()) or type(problem).__name__
     print(f"skemotion: {printable(message)}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def naming_model(path: Path) -> Iterator[None]:
+    """Have what is raised of a model that does not fit, a TypeError, name the model's file."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def print_line(words: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ._messages import complain
+from ._messages import complain, naming_model
 from ._options import Commands, positive, whole_number
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -43,10 +43,9 @@ def run(options: argparse.Namespace) -> int:
         complain(
             "warning: browsers give the camera to https:// only; see docs/serving.md for a proxy"
         )
-    try:
+    complain("starting the page; its address follows")
+    with naming_model(options.model):
         serve(model, options.host, options.port, auth=options.auth, max_seconds=options.max_seconds)
-    except TypeError as error:  # about the model
-        raise ValueError(f"{options.model}: {error}") from error
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._messages import complain, print_line
+from ._messages import complain, naming_model, print_line
 from ._options import Commands, check_folder, positive, whole_number
 
 # As in skemotion.inspection, which takes seconds to import.
@@ -55,28 +55,27 @@ def run(options: argparse.Namespace) -> int:
         if options.resume and path and part and path.exists() and not part.exists():
             print(f"{path} is there already", flush=True)
             continue
-        try:
-            with limits(
-                max_seconds=_MOST_SECONDS,
-                max_frames=_MOST_FRAMES,
-                max_decoded_pixels=_MOST_PIXELS,
-            ):
-                timeline = predict_timeline(
-                    model,
-                    clip,
-                    options.window,
-                    options.hop,
-                    smooth=options.smooth,
-                    fps=options.fps,
-                    checkpoint=part,
-                    verbose=path is not None,
-                )
-        except TypeError as error:  # about the model
-            raise ValueError(f"{options.model}: {error}") from error
-        except ValueError as error:
-            complain(error)
-            n_failed += 1
-            continue
+        with naming_model(options.model):
+            try:
+                with limits(
+                    max_seconds=_MOST_SECONDS,
+                    max_frames=_MOST_FRAMES,
+                    max_decoded_pixels=_MOST_PIXELS,
+                ):
+                    timeline = predict_timeline(
+                        model,
+                        clip,
+                        options.window,
+                        options.hop,
+                        smooth=options.smooth,
+                        fps=options.fps,
+                        checkpoint=part,
+                        verbose=path is not None,
+                    )
+            except ValueError as error:
+                complain(error)
+                n_failed += 1
+                continue
         if path is None:
             _print(timeline, clip)
         else:

@@ -45,7 +45,8 @@ def open_file(path: str, name: str) -> IO[bytes]:
         If there is no such file, or it is empty or cannot be opened.
     """
     try:
-        status = Path(path).stat()
+        place = Path(path)
+        status = place.stat()
         if stat.S_ISDIR(status.st_mode):
             raise MediaError(
                 f"{name}: expected a media file, found a folder. Give the clips in it."
@@ -56,7 +57,7 @@ def open_file(path: str, name: str) -> IO[bytes]:
             raise MediaError(
                 f"{name}: expected a media file, found an empty one. Get the file again."
             )
-        return Path(path).open("rb")
+        return place.open("rb")
     except MediaError:
         raise
     except FileNotFoundError:

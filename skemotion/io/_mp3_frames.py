@@ -26,6 +26,8 @@ _RATES = {
     0b00: (11025, 12000, 8000),
 }
 _MONO = 0b11
+# Second bytes of headers of layer III, with and without a checksum.
+_STARTS = (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)
 _TAG_BYTES = 156
 
 
@@ -48,18 +50,11 @@ def complete_mp3(content: bytes) -> tuple[bytes, int] | None:
     start, end = _after_tag(content), len(content)
     if content[-128:-125] == b"TAG":
         end -= 128
-    kind = _kind(content[start : start + 4])
-    sizes: dict[bytes, int] = {}  # few headers occur, all of them often
-    place, n_frames = start, 0
-    while place < end:
-        header = content[place : place + 4]
-        size = sizes.get(header)
-        if size is None:
-            size = sizes[header] = _frame_size(header) if _kind(header) == kind else 0
-        if not size:
-            return None
-        place, n_frames = place + size, n_frames + 1
-    if place != end or n_frames < 2:
+    frames = np.frombuffer(content, np.uint8)[start:end]
+    if len(frames) < 4:
+        return None
+    n_frames = _compiled(_count_frames)(frames, _frame_sizes(frames[1]))
+    if n_frames < 2:
         return None
     n_samples = _promised_samples(content[start:end], n_frames - 1)
     return None if n_samples is None else (content[start:end], n_samples)
@@ -75,24 +70,37 @@ def _after_tag(content: bytes) -> int:
     return 10 + size
 
 
-def _kind(header: bytes) -> tuple[int, int, bool] | None:
-    """Return version, layer and protection; sample rate; and whether there is one channel."""
-    if len(header) < 4:
-        return None
-    return header[1], header[2] >> 2 & 0b11, header[3] >> 6 == _MONO
+@lru_cache(maxsize=len(_STARTS))
+def _frame_sizes(second: int) -> NDArray[np.int32]:
+    """Return the bytes of frames by the third of their headers; 0 where that is none."""
+    sizes = np.zeros(256, dtype=np.int32)
+    for third in range(256) if second in _STARTS else ():
+        version, bit_rate, rate = second >> 3 & 0b11, third >> 4, third >> 2 & 0b11
+        if bit_rate not in (0, 15) and rate != 3:
+            is_first_version = version == 0b11
+            bits = 1000 * _BIT_RATES[1 if is_first_version else 2][bit_rate - 1]
+            n_bytes = (144 if is_first_version else 72) * bits // _RATES[version][rate]
+            sizes[third] = n_bytes + (third >> 1 & 1)
+    return sizes
 
 
-def _frame_size(header: bytes) -> int:
-    """Return a frame's size in bytes; 0 where this is no frame of layer III."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] >> 1 & 0b11 != 0b01:
-        return 0
-    version, bit_rate, rate = header[1] >> 3 & 0b11, header[2] >> 4, header[2] >> 2 & 0b11
-    if header[1] >> 5 != 0b111 or version not in _RATES or bit_rate in (0, 15) or rate == 3:
-        return 0
-    is_first_version = version == 0b11
-    bits = 1000 * _BIT_RATES[1 if is_first_version else 2][bit_rate - 1]
-    n_bytes = (144 if is_first_version else 72) * bits // _RATES[version][rate]
-    return n_bytes + (header[2] >> 1 & 1)
+def _count_frames(content: Any, sizes: Any) -> int:
+    """Count frames of one kind that follow upon each other to the end; 0 if they do not."""
+    place, n_frames = 0, 0
+    rate, is_mono = content[2] >> 2 & 0b11, content[3] >> 6 == _MONO
+    while place + 4 <= len(content):
+        size = sizes[content[place + 2]]
+        if (
+            size == 0
+            or content[place] != 0xFF
+            or content[place + 1] != content[1]
+            or content[place + 2] >> 2 & 0b11 != rate
+            or (content[place + 3] >> 6 == _MONO) != is_mono
+        ):
+            return 0
+        place += size
+        n_frames += 1
+    return n_frames if place == len(content) else 0
 
 
 def _promised_samples(frames: bytes, n_following: int) -> int | None:
@@ -106,8 +114,8 @@ def _promised_samples(frames: bytes, n_following: int) -> int | None:
         return None
     if int.from_bytes(tag[8:12]) != n_following or int.from_bytes(tag[12:16]) != len(frames):
         return None
-    following = np.frombuffer(frames, np.uint8, offset=_frame_size(frames[:4]))
-    if int.from_bytes(tag[152:154]) != _compiled_checksum()(following, _TABLES):
+    following = np.frombuffer(frames, np.uint8, offset=int(_frame_sizes(frames[1])[frames[2]]))
+    if int.from_bytes(tag[152:154]) != _compiled(_checksum)(following, _TABLES):
         return None
     added = int.from_bytes(tag[141:144])
     # The decoder's own delay, of 529 samples, is cut off the beginning, and not from the end.
@@ -145,9 +153,9 @@ def _checksum(content: Any, tables: Any) -> Any:
     return checksum
 
 
-@lru_cache(maxsize=1)
-def _compiled_checksum() -> Callable[[Any, Any], Any]:
+@lru_cache(maxsize=2)
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import numba  # here, since it takes longer than `import skemotion` may take
 
-    compiled: Callable[[Any, Any], Any] = numba.njit(cache=True, nogil=True)(_checksum)
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True)(function)
     return compiled

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
 from ..base import plural
+from ._evaluation import Evaluation
 from ._pairing import pair_predictions
-
-if TYPE_CHECKING:
-    from ._evaluation import Evaluation
 
 _RESAMPLES = 10_000
 # Up to this number of speakers, all swaps of the models' predictions are enumerated (2 ** 13).
@@ -79,6 +77,8 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
 
     Raises
     ------
+    TypeError
+        If one of them is no evaluation.
     ValueError
         If the two were not tested on the same clips, as often, or the clips have other labels or
         are divided into speakers otherwise.
@@ -87,6 +87,13 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     --------
     Evaluation.from_frame : An evaluation from a file of predictions.
     """
+    for evaluation in (a, b):
+        if not isinstance(evaluation, Evaluation):
+            raise TypeError(
+                f"expected two evaluations, found {type(evaluation).__name__}. Pass what evaluate "
+                "returns, or Evaluation.from_frame(table); for bare predictions there is "
+                "paired_difference."
+            )
     order, speakers = pair_predictions(a, b)
     # One may come from a file, where labels are texts.
     target, first, second = (

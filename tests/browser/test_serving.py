@@ -80,6 +80,7 @@ def test_a_server_that_is_ended_leaves_nothing(command, folder):
     server.send_signal(signal.SIGTERM)
     assert server.wait(60) == 143
     assert server.stderr.read() == (
+        "skemotion: starting the page; its address follows\n"
         "skemotion: the page is closed; nothing of the recordings is left.\n"
     )
     assert list(folder.glob("skemotion*")) == []

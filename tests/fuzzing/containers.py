@@ -8,9 +8,8 @@ import numpy as np
 
 from .damage import choice
 
-DAMAGES = ("edit list", "index", "sizes", "canvas", "metadata", "nesting", "timestamps")
-# Where each container has what a damage needs.
-_POSSIBLE = {
+# Each damage, and the containers that have what it needs.
+POSSIBLE = {
     "edit list": ("mp4",),
     "index": ("mp4", "avi", "webm", "asf", "ogg"),
     "sizes": ("mp4", "avi", "webm", "flv", "mpg", "ts", "asf"),
@@ -19,6 +18,7 @@ _POSSIBLE = {
     "nesting": ("mp4", "avi", "wav", "webm"),
     "timestamps": ("ts", "mpg", "flv", "ogg", "webm"),
 }
+DAMAGES = tuple(POSSIBLE)
 # What their tables of places, sizes and times begin with.
 _INDEXES = {
     "mp4": [b"stts", b"stsz", b"stco", b"stsc", b"ctts", b"stss", b"elst", b"mdhd", b"stsd"],
@@ -27,11 +27,6 @@ _INDEXES = {
     "asf": [b"\x33\x26\xb2\x75", b"\xa1\xdc\xab\x8c", b"\x90\x08\x00\x33"],
     "ogg": [b"OggS"],
 }
-
-
-def possible(ending: str) -> list[str]:
-    """List the damages that a container can have."""
-    return [damage for damage, endings in _POSSIBLE.items() if ending in endings]
 
 
 def damaged_container(

@@ -89,10 +89,10 @@ def mutants(folder: Path, rng: np.random.Generator) -> Iterator[Mutant]:
     """Give damaged clips without end."""
     seeds = make_seeds(folder)
     while True:
-        for ending in CONTAINERS:
+        # One of each damage in turn, in a container that can have it.
+        for damage in DAMAGES:
+            ending = choice(rng, containers.POSSIBLE.get(damage, CONTAINERS))
             content, times = seeds[ending], None
-            kept = containers.possible(ending)
-            damage = choice(rng, [*RAW, *kept, *kept, "segment"])
             if damage == "segment":
                 times = fragment(rng)
                 if rng.random() < 0.5:

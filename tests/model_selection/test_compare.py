@@ -2,6 +2,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,13 @@ def test_clips_are_paired_by_their_names():
 def test_lengths_that_differ_are_refused():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         paired_difference(["sad"] * 3, ["sad"] * 2, ["sad"] * 3, [1, 2, 3])
+
+
+@pytest.mark.parametrize("other", ["predictions.csv", pd.DataFrame({"clip": []}), None])
+def test_what_is_no_evaluation_is_refused(other):
+    evaluation = Evaluation.from_frame(
+        pd.DataFrame({"target": ["a", "b"], "prediction": ["a", "b"]})
+    )
+    for pair in ((evaluation, other), (other, evaluation)):
+        with pytest.raises(TypeError, match=f"evaluations, found {type(other).__name__}. Pass"):
+            compare(*pair)
