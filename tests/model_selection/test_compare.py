@@ -151,9 +151,8 @@ def test_lengths_that_differ_are_refused():
 
 @pytest.mark.parametrize("other", ["predictions.csv", pd.DataFrame({"clip": []}), None])
 def test_what_is_no_evaluation_is_refused(other):
-    evaluation = Evaluation.from_frame(
-        pd.DataFrame({"target": ["a", "b"], "prediction": ["a", "b"]})
-    )
+    y, a, _, speakers = predictions(6, 0.3)
+    evaluation = Evaluation("p", y, a, speakers, EMOTIONS.tolist(), 72, 6)
     for pair in ((evaluation, other), (other, evaluation)):
         with pytest.raises(TypeError, match=f"evaluations, found {type(other).__name__}. Pass"):
             compare(*pair)
