@@ -21,7 +21,7 @@ def served(monkeypatch):
 def test_only_this_machine_unless_told(served, capsys):
     assert main(["serve", "m.skops"]) == 0
     assert served == [(("model of m.skops", "127.0.0.1", None), {"auth": None, "max_seconds": 60})]
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "skemotion: starting the page; its address follows\n"
 
 
 def test_the_options_reach_the_page(served, capsys):
@@ -42,7 +42,7 @@ def test_a_model_without_probabilities_is_refused_by_name(monkeypatch, capsys, w
     model = RidgeClassifier().fit([[0.0], [1.0]], ["sad", "happy"])
     monkeypatch.setattr("skemotion.persistence.load_model", lambda path: model)
     assert main(words) == 1
-    error = capsys.readouterr().err
+    error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("skemotion: m.skops: ")
     assert "model with predict_proba, got RidgeClassifier" in error
 
