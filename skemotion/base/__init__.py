@@ -18,6 +18,7 @@ from ._columns import (
     one_column,
 )
 from ._groups import group_params
+from ._interrupts import ended_by_interrupts
 from ._kinds import rows_from
 from ._labels import check_labels
 from ._output import TableOutputMixin
@@ -44,6 +45,7 @@ __all__ = [
     "check_writable",
     "clip_column",
     "column_names",
+    "ended_by_interrupts",
     "group_params",
     "is_missing",
     "is_sound",

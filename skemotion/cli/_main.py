@@ -35,8 +35,11 @@ _INTERRUPTED = (
 )
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """Asked to end by the system, which leaves as much time to clear up as Ctrl-C does."""
+class _EndError(BaseException):
+    """Asked to end, by Ctrl-C or by the system; clears up in either case.
+
+    No `KeyboardInterrupt`, which scikit-learn's perceptrons take for the end of training.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,15 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         complain(error)
         return 1
-    except KeyboardInterrupt as interrupt:
+    except (_EndError, KeyboardInterrupt) as end:
         complain(getattr(options, "interrupted", _INTERRUPTED))
         # Those of joblib, which may be deep in a decoder; the others end with this process.
         for child in multiprocessing.active_children():
             if child.pid:
                 with suppress(OSError):  # it has ended; joblib's have no working kill()
                     os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        number = interrupt.args[0] if isinstance(interrupt, _TerminatedError) else signal.SIGINT
-        os._exit(128 + number)
+        os._exit(128 + (end.args[0] if isinstance(end, _EndError) else signal.SIGINT))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -97,12 +99,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _TerminatedError(number)
+    # A second one would end the clearing up.
+    for ending in _endings():
+        signal.signal(ending, signal.SIG_IGN)
+    raise _EndError(number)
 
 
 def _endings() -> list[signal.Signals]:
-    """Return the signals that ask a process to end, but those it is to ignore (nohup)."""
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    """Return the signals that ask a process to end, but those it is to ignore (nohup, &)."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     numbers = [signal.Signals[name] for name in names]
     return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 

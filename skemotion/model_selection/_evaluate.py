@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
-from ..base import check_labels, clip_column
+from ..base import check_labels, clip_column, ended_by_interrupts
 from ..io import clip_name
 from ..pipeline import ClipError, find_unusable, temporary_cache, usable_rows
 from ..preprocessing import uses_speaker_clips
@@ -167,7 +167,7 @@ def evaluate(
     cv = list(cv) if isinstance(cv, Iterable) and not hasattr(cv, "split") else cv
     data = Data(X, y, groups, np.arange(len(y)))
     plans = data.plan(protocols, cv, random_state)
-    with temporary_cache(model) as cached:
+    with temporary_cache(model) as cached, ended_by_interrupts():
         errors: list[ClipError] = []
         if max_unusable:
             errors = find_unusable(cached, X)

@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from .._threads import one_blas_thread
-from ..base import as_table, group_params, plural
+from ..base import as_table, ended_by_interrupts, group_params, plural
 from ..io import Limits, Outcome
 from ._clip_pipeline import ClipPipeline
 from ._column_transformer import ClipColumnTransformer
@@ -191,7 +191,8 @@ def fit_usable(
         rows = usable_rows(errors, _num_samples(X), max_unusable)
         X, y = _safe_indexing(X, rows), np.asarray(y)[rows]
         known = None if groups is None else np.asarray(groups)[rows]
-        fitted = clone(cached).fit(X, y, **group_params(cached, known))
+        with ended_by_interrupts():
+            fitted = clone(cached).fit(X, y, **group_params(cached, known))
     forget_temporary(fitted)
     return fitted, errors
 
