@@ -30,6 +30,7 @@ TOPICS = {
     "killed runs; truncated, forged and stale cache entries": "tests/pipeline/test_cache.py",
     "model files: damaged, foreign": "tests/persistence/test_model_file.py",
     "model files made to crash or exhaust": "tests/persistence/test_hostile_models.py",
+    "model files with parts that no model has": "tests/persistence/test_forged_parts.py",
     "the same seed with other processes, workers, orders, caches": "tests/test_reproducible.py",
     "downloads interrupted, corrupted, endless, off-line": "tests/datasets/test_fetch.py",
     "splits that leak": "tests/model_selection/test_audit.py",

@@ -244,17 +244,42 @@ def _serve(connection: Connection) -> None:
 
 
 def _send(connection: Connection, word: str, report: Report) -> None:
+    report = report._replace(warned=[_sendable(*warned) for warned in report.warned])
     try:
         content = quickly_pickled((word, *report))
         if report.error is not None:
             pickle.loads(content)  # exceptions may be pickled that cannot be unpickled
     except Exception as problem:
+        found = type(report.value).__name__ if report.error is None else _text(report.error)
         error = RuntimeError(
-            f"What a worker process found cannot be sent ({type(problem).__name__}: {problem}): "
-            f"{report.error or type(report.value).__name__}"
+            "What a worker process found cannot be sent "
+            f"({type(problem).__name__}: {_text(problem)}): {found}"
         )
-        content = pickle.dumps((word, *report._replace(value=None, error=error, warned=[])))
+        content = pickle.dumps((word, *report._replace(value=None, error=error)))
     connection.send_bytes(content)
+
+
+def _sendable(
+    message: Any, category: type[Warning], file: str, line: int
+) -> tuple[Any, type[Warning], str, int]:
+    """Return a warning, or a plain one of its text if the caller cannot be sent its class."""
+    try:
+        str(pickle.loads(quickly_pickled((message, category)))[0])
+    except Exception:
+        known = next(
+            base
+            for base in category.__mro__
+            if issubclass(base, Warning) and base.__module__ == "builtins"
+        )
+        return f"{category.__name__}: {_text(message)}", known, file, line
+    return message, category, file, line
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as problem:
+        return f"({type(value).__name__}, whose text cannot be shown: {type(problem).__name__})"
 
 
 class _Compiling:

@@ -15,7 +15,7 @@ import fsspec
 import joblib
 from av.stream import Disposition
 
-from ._addresses import UNREADABLE, check_allowed, fetch, local_path, open_file
+from ._addresses import check_allowed, fetch, local_path, open_file
 from ._errors import MediaError, beyond_limit, clip_name
 from ._fragments import Segment, split_fragment
 from ._limits import Limits, limits_in_force
@@ -272,7 +272,7 @@ def identity(source: Any) -> tuple[str, ...]:
         raise MediaError(
             f"{path}: expected a media file, found no such file. Check the path."
         ) from None
-    except UNREADABLE as error:
+    except Exception as error:  # of the library of a storage, such as for keys that are missing
         raise MediaError(
             f"{path}: expected a media file, found {type(error).__name__}: {error}. Check the path."
         ) from error

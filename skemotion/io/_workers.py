@@ -270,7 +270,16 @@ class _Run:
         except (EOFError, OSError):
             self._died(work)
             return
-        word, *report = pickle.loads(content)
+        try:
+            word, *report = pickle.loads(content)
+        except Exception as problem:  # such as a class that is only there for the worker
+            self._put_down(work)
+            POOL.end(work.worker)
+            error = RuntimeError(
+                f"What a worker process found cannot be read ({type(problem).__name__}: {problem})."
+            )
+            self._done[work.call.number] = Outcome(error=error)
+            return
         if word == "started":
             work.start()
         elif word == "compiled":

@@ -60,7 +60,12 @@ def other_versions(saved: dict[str, Any]) -> list[str]:
     """List the packages that have another version here, and what that may change."""
     here = package_versions()
     return [
-        f"{name} {saved.get(name, 'unknown')} (here {here.get(name, 'none')}): {difference}"
+        f"{name} {_short(saved.get(name, 'unknown'))} (here {here.get(name, 'none')}): {difference}"
         for name, difference in _DIFFERENCES.items()
         if saved.get(name) != here.get(name)
     ]
+
+
+def _short(version: str) -> str:
+    """Show what a file says as text of one line, whatever it says."""
+    return version if version.isprintable() and len(version) < 40 else repr(version[:40])

@@ -14,6 +14,13 @@ from sklearn.base import BaseEstimator
 from ..pipeline import ClipPipeline
 
 _PACKAGE = __name__.partition(".")[0]
+# Fitted attributes with one value for each column or class: with another axis, what is computed of
+# them and a clip would be as large as a file chooses.
+_OF_ONE_AXIS = {
+    "center_", "class_log_prior_", "class_prior_", "classes_", "data_max_", "data_min_", "lambdas_",
+    "max_abs_", "mean_", "min_", "priors_", "scale_", "statistics_", "xbar_",
+}  # fmt: skip
+_LARGEST = 2**20  # of the numbers that are parameters of a stage, such as samples per second
 
 
 @contextmanager
@@ -52,8 +59,9 @@ def check_parts(model: BaseEstimator) -> None:
     ------
     ValueError
         If a part replaces a method of its class or the constraints of its parameters, on which
-        compiled code relies; or if a generator of random numbers is in a state that does not exist,
-        and would read its next number from elsewhere.
+        compiled code relies; if it asks for memory out of all proportion; or if a generator of
+        random numbers is in a state that does not exist, and would read its next number from
+        elsewhere.
     """
     for part in _parts(model):
         if hasattr(part, "__dict__") and not isinstance(part, type | dict):
@@ -64,10 +72,28 @@ def check_parts(model: BaseEstimator) -> None:
                 raise ValueError(
                     f"a {type(part).__name__} with its own {', '.join(sorted(replaced))}"
                 )
+        if isinstance(part, BaseEstimator):
+            _check_sizes(part)
         if isinstance(part, np.random.RandomState):
             state = part.get_state(legacy=False)["state"]
             if not 0 <= state.get("pos", 0) <= len(state.get("key", ())):
                 raise ValueError("a generator of random numbers in a state that does not exist")
+
+
+def _check_sizes(part: BaseEstimator) -> None:
+    """Check what multiplies with the size of a clip."""
+    name = type(part).__name__
+    for attribute, value in vars(part).items():
+        if isinstance(value, np.ndarray) and attribute in _OF_ONE_AXIS and value.ndim > 1:
+            raise ValueError(f"a {name} whose {attribute} has {value.ndim} axes")
+    n_classes, classes = getattr(part, "n_classes_", None), getattr(part, "classes_", ())
+    if isinstance(n_classes, int | np.integer) and np.size(classes) != n_classes:
+        raise ValueError(f"a {name} of {n_classes} classes with other names of them")
+    if type(part).__module__.partition(".")[0] == _PACKAGE:
+        for parameter in set(part._get_param_names()) - {"random_state"}:
+            value = getattr(part, parameter, None)
+            if isinstance(value, int) and value > _LARGEST:
+                raise ValueError(f"a {name} of {parameter}={value}")
 
 
 def _is_of_class(known: type, name: str) -> bool:

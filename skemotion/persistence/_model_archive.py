@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 ABOUT = "about.json"
 SCHEMA = "schema.json"  # skops' own
 GIVE_A_MODEL = "Give a file that save_model or `skemotion train` wrote."
+_START = b"PK\x03\x04"  # of a member
 _GET_IT_AGAIN = "Copy or download the file again, or train the model again."
 
 
@@ -30,8 +31,8 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 def read_description(path: Path, file: Any) -> dict[str, Any]:
     """Read the description in a model file; check that it is one, and not a compression bomb."""
-    start = file.read(2)
-    if start != b"PK":
+    start = file.read(4)
+    if start[:2] != b"PK":
         is_pickle = start[:1] == b"\x80"
         found = "a pickle" if is_pickle else "no archive" if start else "an empty file"
         raise refusal(path, found, GIVE_A_MODEL)
@@ -52,30 +53,40 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
                 "Read it with skops.io, and save what it holds with save_model.",
             )
         with damage_named(path):
-            n_bytes = sum(member.file_size for member in archive.infolist())
-            if n_bytes > file.seek(0, os.SEEK_END):  # models are saved unpacked
-                raise ValueError("members that unpack to more than the file")
-            _weigh(json.loads(archive.read(SCHEMA)), {})
+            if start != _START:
+                raise ValueError("something before the first member")
+            _check_members(archive)
             about = json.loads(archive.read(ABOUT))
-            if not all(isinstance(about[part], dict) for part in ("versions", "parameters")):
-                raise TypeError("versions or parameters of another form")
+            _check_about(about)
     return about
 
 
-def _weigh(node: Any, weights: dict[int, int]) -> int:
-    """Count the parts of a description.
+def _check_members(archive: ZipFile) -> None:
+    """Check that members are as large as they say, before any is read.
 
-    Parts that only refer to others by number could expand without limit when read; files that are
-    really saved repeat each part in full.
+    Models are saved unpacked. What is packed is unpacked as a whole before a size that lies is
+    noticed.
     """
-    if not isinstance(node, dict | list):
-        return 1
-    parts = node.values() if isinstance(node, dict) else node
-    weight = 1 + sum(_weigh(part, weights) for part in parts)
-    number = node.get("__id__") if isinstance(node, dict) else None
-    if number is not None and weights.setdefault(number, weight) != weight:
-        raise ValueError("two parts of one number")
-    return weight
+    members = archive.infolist()
+    if any(
+        member.compress_type != ZIP_STORED or member.compress_size != member.file_size
+        for member in members
+    ):
+        raise ValueError("packed members")
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("two members of one name")
+    # What stands before them could be a file of another kind at the same time, such as a network.
+    if min(member.header_offset for member in members):
+        raise ValueError("something before the first member")
+
+
+def _check_about(about: dict[str, Any]) -> None:
+    expected = {"versions": dict, "parameters": dict, "training": dict, "uses_speaker_clips": bool}
+    for part, kind in expected.items():
+        if not isinstance(about[part], kind):
+            raise TypeError(f"{part} of another form")
+    if not all(isinstance(version, str) for version in about["versions"].values()):
+        raise TypeError("versions of another form")
 
 
 @contextmanager

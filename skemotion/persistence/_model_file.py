@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import check_target
 from ._about import describe, other_versions
 from ._composition import check_parts, suit_here, without_caches
-from ._contents import check_contents, unproven_names
+from ._contents import check_contents
 from ._model_archive import (
     ABOUT,
     GIVE_A_MODEL,
@@ -27,7 +27,7 @@ from ._model_archive import (
     read_description,
     refusal,
 )
-from ._names import dump_publicly, trusted_names
+from ._names import dump_publicly, known_names
 from ._skops import import_skops
 
 # What others read by the name.
@@ -199,13 +199,14 @@ def load_model(
         raise TypeError(f"trusted must be a list of names, got {trusted!r}: write [{trusted!r}].")
     skops_io = import_skops()
 
-    known = trusted_names()
+    known = known_names()
+    names = [name for listed in known.values() for name in listed]
     with path.open("rb") as file:
         about = read_description(path, file)
         with damage_named(path):
-            schema = check_contents(file)
+            unproven = check_contents(file, known, trusted)
             untrusted = skops_io.get_untrusted_types(file=file)
-            foreign = unproven_names(schema, untrusted, known=known, trusted=trusted)
+            foreign = sorted(unproven | set(untrusted).difference(names, trusted))
         if foreign:
             raise ValueError(
                 f"{path}: the model holds what is not trusted, and is not loaded: {foreign}. If "
@@ -216,7 +217,7 @@ def load_model(
         with damage_named(path, other), warnings.catch_warnings():
             # One warning for the whole model follows, in place of one per estimator.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            model = skops_io.load(file, trusted=[*known, *trusted])
+            model = skops_io.load(file, trusted=[*names, *trusted])
             check_parts(model)
     if not isinstance(model, BaseEstimator):
         raise refusal(path, f"a {type(model).__name__}", GIVE_A_MODEL)

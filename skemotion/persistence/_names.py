@@ -39,22 +39,35 @@ _PARTS = (
 _SPLITTERS = (GroupKFold, KFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold)
 _FURTHER = (
     *(f"{known.__module__}.{known.__qualname__}" for known in _SPLITTERS),
-    f"{_PACKAGE}.pipeline.ClipError",
-    f"{_PACKAGE}.decomposition.RocketKernels",
-    "sklearn.utils._bunch.Bunch",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
-    # What the functionals recipe limits values by, what a fitted SimpleImputer holds, and the
-    # measure that SelectKBest uses by default.
-    "numpy.clip",
-    "numpy.dtype",
-    "sklearn.feature_selection._univariate_selection.f_classif",
     # What a fitted MLPClassifier holds.
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 )
+# By the loaders of skops that make them, what else is in models: text, numbers, containers, arrays.
+# NumPy's numbers, types and universal functions are known without a list. All other loaders read
+# indices that nobody checks, such as those of sparse matrices and trees, call what they name, or
+# occur in no model: trusting a class does not mean trusting them to make it.
+_FORMS = {
+    "DictNode": ["builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"],
+    "DTypeNode": ["numpy.dtype"],
+    # What the functionals recipe limits values by, and the measure of SelectKBest.
+    "FunctionNode": ["numpy.clip", "sklearn.feature_selection._univariate_selection.f_classif"],
+    "JsonNode": ["builtins.str"],
+    "ListNode": ["builtins.list"],
+    "MaskedArrayNode": ["numpy.ma.MaskedArray"],
+    "NdArrayNode": ["numpy.ndarray"],
+    "RandomStateNode": ["numpy.random.mtrand.RandomState"],
+    "SliceNode": ["builtins.slice"],
+    "TupleNode": [
+        "builtins.tuple",
+        f"{_PACKAGE}.decomposition.RocketKernels",
+        f"{_PACKAGE}.pipeline.ClipError",
+    ],
+}
 
 
 # Estimators of scikit-learn that predict by NumPy's own checked operations alone, or by what they
@@ -119,15 +132,15 @@ _ESTIMATORS = {
 }
 
 
-def trusted_names() -> list[str]:
-    """List what is trusted besides text, numbers, containers, arrays and NumPy's functions.
+def known_names() -> dict[str, list[str]]:
+    """List what is trusted, by the loader of skops that makes it.
 
     These are names and not packages: a file can have anything it names called with any arguments,
     and both scikit-learn and this package have functions that write or delete files. Every public
     estimator and splitter of this package is trusted: a call only stores its parameters (checked by
     scikit-learn's check suite), and none of them defines its own unpickling.
     """
-    return [*_own_names(), *_sklearn_names(), *_FURTHER]
+    return {**_FORMS, "ObjectNode": [*_own_names(), *_sklearn_names(), *_FURTHER]}
 
 
 def _sklearn_names() -> Iterator[str]:

@@ -214,11 +214,18 @@ class ClipCache:
         result : ndarray
             Numbers, or an object array of arrays.
         """
+        try:
+            payload = _write(result)
+        except Exception as error:  # an array of objects, such as None where nothing was found
+            self._warn(
+                f"what a step has returned for a clip cannot be kept in this cache ({error}); it "
+                "is computed again each time. Return arrays of numbers."
+            )
+            return
         path = self._path(key)
         part = path.with_name(f".{key}.{uuid.uuid4().hex}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            payload = _write(result)
             with part.open("wb") as file:
                 file.write(payload)
                 file.write(_digest(key, payload))
@@ -231,17 +238,18 @@ class ClipCache:
             except OSError as error:
                 self._warn(error)
 
-    def _warn(self, error: OSError) -> None:
+    def _warn(self, error: OSError | str) -> None:
         """Warn, once per process, that results are not kept."""
-        reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
-        if self.folder not in _unwritable:
-            _unwritable.add(self.folder)
-            warnings.warn(
-                f"{self.folder}: results cannot be kept in this cache ({reason}); going on without "
-                "it. Make room, or give another folder.",
-                RuntimeWarning,
-                stacklevel=3,
+        text = error
+        if isinstance(error, OSError):
+            reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
+            text = (
+                f"results cannot be kept in this cache ({reason}); going on without it. Make room, "
+                "or give another folder."
             )
+        if (self.folder, type(error)) not in _unwritable:
+            _unwritable.add((self.folder, type(error)))
+            warnings.warn(f"{self.folder}: {text}", RuntimeWarning, stacklevel=3)
 
     def _sizes(self) -> list[tuple[Path, int, float]]:
         """Return path, size and time of each entry, those of killed runs included."""
@@ -263,7 +271,7 @@ class ClipCache:
         return found + list(self.folder.glob(f"??/.{_HEX}.{_HEX}.part")) if unfinished else found
 
 
-_unwritable: set[Path] = set()
+_unwritable: set[tuple[Path, type]] = set()
 
 
 def _open(path: Path) -> NDArray[np.uint8] | None:

@@ -19,10 +19,12 @@ from .._threads import one_blas_thread
 from ..base import TableOutputMixin, clip_column, plural, rows_from
 from ..io import MediaError
 from ._cache import ClipCache
-from ._jobs import Failure, Job, Step
+from ._failure import Failure
+from ._jobs import Job, Step
 from ._rows import one_row, progress, row_name, rows_of
 from ._running import (
     ClipError,
+    ended_early,
     number_of_workers,
     row_and_reason,
     run_clips,
@@ -185,14 +187,12 @@ class ClipPipeline(TableOutputMixin, TransformerMixin, Pipeline):
         # Decoders and kernels release the interpreter's lock, so threads suffice, and they start at
         # once; but no thread survives a crash of another.
         isolated = self.on_error == "nan"
-        results = progress(
-            run_clips(job, X, names, self.n_jobs, isolated=isolated, stop=stop),
-            n_clips,
-            verbose=self.verbose,
-        )
-        with one_blas_thread():
+        running = run_clips(job, X, names, self.n_jobs, isolated=isolated, stop=stop)
+        results = progress(running, n_clips, verbose=self.verbose)
+        proven = hasattr(self, "steps_")
+        with one_blas_thread(), ended_early(running, stop):
             stacked = stack(
-                sift(results, names, self.on_error, errors, stop),
+                sift(results, names, self.on_error, errors, stop, proven=proven),
                 names,
                 self.memory,
                 getattr(self, "_example", None),

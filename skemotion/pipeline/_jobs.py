@@ -13,27 +13,20 @@ from sklearn import config_context
 from ..base import clip_column, rows_from
 from ..io import (
     Limits,
-    MediaError,
     Outcome,
-    beyond_limit,
     decoding_threads,
     enforced,
     go_to_folder,
+    in_worker,
     limits_in_force,
     local_path,
     working_folder,
 )
 from ._cache import ClipCache
+from ._failure import Failure, failure
 from ._step_identity import step_identity
 
 Step = tuple[str, Any]
-
-
-class Failure(NamedTuple):
-    """A clip that a step could not process."""
-
-    step: str
-    error: Exception
 
 
 class Key(NamedTuple):
@@ -86,8 +79,8 @@ class Job(NamedTuple):
         with enforced(self.limits), rows_from(row):
             try:
                 keys = self._keys(batch)
-            except MediaError as error:
-                return Failure(self.steps[0][0], error)
+            except Exception as error:  # of the library of a storage, for example
+                return failure(self.steps[0][0], error, name)
             start = 0
             for position in reversed(range(len(self.steps))):
                 kept = self._kept(keys[position])
@@ -107,8 +100,8 @@ class Job(NamedTuple):
         with enforced(self.limits), rows_from(row):
             try:
                 keys = self._keys(batch)
-            except MediaError as error:
-                return [Failure(self.steps[0][0], error)] if self.steps else []
+            except Exception as error:
+                return [failure(self.steps[0][0], error, name)] if self.steps else []
             for position, key in enumerate(keys):
                 kept = self._kept(key)
                 batch = self._run_step(position, batch, name, key) if kept is None else kept
@@ -129,11 +122,11 @@ class Job(NamedTuple):
         -------
         outcome : Outcome or None
         """
-        if self.cache is None or not _is_file(batch):
+        if self.cache is None:
             return None
         try:
-            result = self._kept(self._keys(batch)[-1])
-        except ValueError:  # a worker will say so
+            result = self._kept(self._keys(batch)[-1]) if _is_file(batch) else None
+        except Exception:  # a worker will say so
             return None
         return None if result is None else Outcome(result)
 
@@ -166,19 +159,14 @@ class Job(NamedTuple):
             # Between steps there are arrays; only the end has the user's containers.
             with config_context(transform_output="default"), decoding_threads(self.n_threads):
                 result = _as_array(stage.transform(batch), step)
-        except MediaError as error:  # names the file already
-            return Failure(step, error)
-        except MemoryError as error:
-            refusal = beyond_limit(name, "max_memory", "one that needs more")
-            refusal.__cause__ = error
-            return Failure(step, refusal)
-        except ValueError as error:
-            failure = ValueError(f"{name}: step {step!r} failed: {error}")
-            failure.__cause__ = error
-            return Failure(step, failure)
         except Exception as error:
-            error.add_note(f"In step {step!r} for {name}.")
-            return Failure(step, error)
+            return failure(step, error, name)
+        except BaseException as error:
+            # Of a decoder written in another language, or sys.exit() in a worker. Elsewhere, it may
+            # be what ends the caller.
+            if not in_worker() or isinstance(error, KeyboardInterrupt):
+                raise
+            return failure(step, error, name)
         if self.cache is not None:
             self.cache.put(key, result)
         return result

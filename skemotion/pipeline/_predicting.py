@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base import as_table_for, clip_column, is_missing, model_parts
-from ..io import clip_name
+from ..io import Limits, clip_name, enforced, limits_in_force
 from ._cache import ClipCache
 from ._prediction_file import ClipPrediction, PredictionFile
 from ._rows import rows_of
@@ -90,6 +90,8 @@ def predict_clips(
     A model that scales clips by those of the same speaker gets all clips at once if X has a column
     of speakers; all predictions are then made at the end.
 
+    The `limits` in force at the call apply, wherever the predictions are taken.
+
     Examples
     --------
     >>> import numpy as np
@@ -116,7 +118,7 @@ def predict_clips(
         # A model without classes gives labels of any kind.
         labels = getattr(model, "classes_", np.array([])).tolist()
         file = PredictionFile(out, names, labels, gives_probabilities=gives, resume=resume)
-    return _predictions(model, X, names, file, memory, n_jobs)
+    return _predictions(model, X, names, file, memory, n_jobs, limits_in_force())
 
 
 def _predictions(
@@ -126,12 +128,13 @@ def _predictions(
     file: PredictionFile | None,
     memory: str | os.PathLike[str] | None,
     n_jobs: int | None,
+    limits: Limits,
 ) -> Generator[ClipPrediction]:
     try:
         kept = [] if file is None else file.kept
         yield from kept
         if len(kept) < len(names):
-            for prediction in _computed(model, X, names, len(kept), memory, n_jobs):
+            for prediction in _computed(model, X, names, len(kept), memory, n_jobs, limits):
                 if file is not None:
                     file.write(prediction)
                 yield prediction
@@ -149,6 +152,7 @@ def _computed(
     start: int,
     memory: str | os.PathLike[str] | None,
     n_jobs: int | None,
+    limits: Limits,
 ) -> Generator[ClipPrediction]:
     """Predict the rows from one on, batch by batch."""
     n_clips = len(names)
@@ -158,12 +162,13 @@ def _computed(
         for first in range(0 if together else start, n_clips, size):
             rows = np.arange(first, min(first + size, n_clips))
             part = _safe_indexing(X, rows)
-            bad = {
-                error.row: _renumbered(error.reason, error.row, error.row + first)
-                for error in find_unusable(own, part)
-            }
-            good = np.setdiff1d(np.arange(len(rows)), list(bad)).astype(np.intp)
-            found = dict(zip(good.tolist(), _verdicts(own, part, good), strict=True))
+            with enforced(limits):  # not while the caller has a prediction
+                bad = {
+                    error.row: _renumbered(error.reason, error.row, error.row + first)
+                    for error in find_unusable(own, part)
+                }
+                good = np.setdiff1d(np.arange(len(rows)), list(bad)).astype(np.intp)
+                found = dict(zip(good.tolist(), _verdicts(own, part, good), strict=True))
             for position, row in enumerate(rows.tolist()):
                 verdict = found.get(position)
                 if row >= start:

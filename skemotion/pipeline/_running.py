@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from ..io import (
     run_isolated,
 )
 from ._cache import ClipCache
-from ._jobs import Failure, Job, Key
+from ._failure import Failure, safe_text
+from ._jobs import Job, Key
 from ._rows import one_row
 
 # joblib's own, besides those of a cluster.
@@ -50,7 +51,7 @@ def number_of_workers(n_jobs: int | None) -> int:
 
 def run_clips(
     job: Any, X: Any, names: list[str], n_jobs: int | None, *, isolated: bool, stop: list[Any]
-) -> Iterator[Any]:
+) -> Generator[Any]:
     """Yield the result of each clip, in order.
 
     Parameters
@@ -153,8 +154,8 @@ def _in_workers(
             yield job.look_up(batch) or (X[row] if is_column else batch, name, row)
 
     with closing(run_isolated(run, calls(), n_workers)) as outcomes:
-        for outcome, name in zip(outcomes, names, strict=False):
-            yield _result(outcome, name)
+        for row, outcome in enumerate(outcomes):
+            yield _result(outcome, names[row])
             if stop:
                 return
 
@@ -199,12 +200,13 @@ def _alone(function: Any, job: Any, batch: Any, name: str, row: int) -> Any:
 
 
 def _result(outcome: Outcome, name: str) -> Any:
-    """Return a clip's result; the end of its worker is its failure."""
+    """Return a clip's result; the end of its worker is its failure, and what cannot be sent."""
     try:
         return outcome.result(name)
     except MediaError as error:
-        if not outcome.end:
-            raise
+        return Failure("(worker)", error)
+    except Exception as error:
+        error.add_note(f"For {name}.")
         return Failure("(worker)", error)
 
 
@@ -235,7 +237,31 @@ def row_and_reason(error: ClipError) -> str:
 
 
 # Errors that no clip can cause: a mistake in a step, or a missing package.
-_MISTAKES = (TypeError, AttributeError, NameError, ImportError)
+_MISTAKES = (NameError, ImportError)
+# Those of a step that is wrong for every clip; but decoders raise them for damaged files, too.
+_LIKELY_MISTAKES = (TypeError, AttributeError)
+_N_MISTAKES = 3  # clips that fail with these, before any could be used, so that no more are tried
+
+
+@contextmanager
+def ended_early(results: Generator[Any], stop: list[Any]) -> Iterator[None]:
+    """End what `run_clips` has started, also if its results can no longer be used.
+
+    Parameters
+    ----------
+    results : generator
+        From `run_clips`.
+    stop : list
+        Given to it; added to after an error.
+    """
+    with closing(results):
+        try:
+            yield
+        except Exception:
+            stop.append(None)
+            for _ in results:  # until threads are done, which may be deep in a decoder
+                pass
+            raise
 
 
 def sift(
@@ -244,6 +270,8 @@ def sift(
     on_error: str,
     errors: list[ClipError],
     stop: list[Any],
+    *,
+    proven: bool,
 ) -> Iterator[Any]:
     """Yield results, and collect failures or raise the first.
 
@@ -262,19 +290,48 @@ def sift(
         Added to.
     stop : list
         Added to when a failure is to be raised.
+    proven : bool
+        Whether the steps are known to work, as those of a fitted pipeline. Otherwise, they have to
+        work for one of the clips before a TypeError or an AttributeError is taken for a clip's.
 
     Yields
     ------
     result : ndarray or Failure
+
+    Raises
+    ------
+    RuntimeError
+        If there are not as many results as clips.
     """
+    n_results = 0
+    mistakes: list[Failure] = []
     for row, result in enumerate(results):
-        if isinstance(result, Failure):
-            if on_error == "raise" or isinstance(result.error, _MISTAKES):
-                stop.append(result)
-            else:
-                reason = str(result.error) or type(result.error).__name__
-                errors.append(ClipError(row, clips[row], result.step, reason))
+        n_results += 1
+        if not isinstance(result, Failure):
+            proven = True
+        elif on_error == "raise" or isinstance(result.error, _MISTAKES):
+            stop.append(result)
+        else:
+            errors.append(ClipError(row, clips[row], result.step, _reason(result.error)))
+            if isinstance(result.error, _LIKELY_MISTAKES):
+                mistakes.append(result)
+            if not proven and len(mistakes) == _N_MISTAKES:
+                stop.append(mistakes[0])
         if not stop:
             yield result
+    if mistakes and not proven:
+        stop.append(mistakes[0])
     if stop:
         raise stop[0].error
+    if n_results != len(clips):
+        raise RuntimeError(
+            f"{n_results} results of {len(clips)} clips have come: a mistake in skemotion. Please "
+            "report it, and run again."
+        )
+
+
+def _reason(error: Exception) -> str:
+    text, kind = safe_text(error), type(error).__name__
+    if isinstance(error, _LIKELY_MISTAKES) and text:
+        return f"{kind}: {text}"
+    return text or kind

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import object_array
-from ._jobs import Failure
+from ._failure import Failure
 
 # Results from this size on are mapped from disk if there is a folder for them.
 MAPPED_BYTES = 2**26

@@ -18,9 +18,10 @@ from ..base import as_table, ended_by_interrupts, group_params, plural
 from ..io import Limits, Outcome
 from ._clip_pipeline import ClipPipeline
 from ._column_transformer import ClipColumnTransformer
-from ._jobs import Failure, Job
+from ._failure import Failure
+from ._jobs import Job
 from ._rows import progress, row_name, rows_of
-from ._running import ClipError, row_and_reason, run_clips, sift
+from ._running import ClipError, ended_early, row_and_reason, run_clips, sift
 from ._temporary_cache import clip_pipelines, forget_temporary, temporary_cache
 
 _Errors = dict[int, ClipError]
@@ -291,6 +292,7 @@ class _Trial(NamedTuple):
 
 
 def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
+    proven = hasattr(pipeline, "steps_")
     if settings.n_jobs is not None:
         pipeline = clone(pipeline).set_params(n_jobs=settings.n_jobs)
     job = pipeline._job()
@@ -299,12 +301,9 @@ def _run(pipeline: ClipPipeline, X: Any, settings: _Settings) -> _Errors:
     trial: Any = _Trial(job, settings.skipped)
     errors: list[ClipError] = []
     stop: list[Failure] = []
-    results = progress(
-        run_clips(trial, X, names, pipeline.n_jobs, isolated=True, stop=stop),
-        len(names),
-        verbose=settings.verbose or pipeline.verbose,
-    )
-    with one_blas_thread():
-        for _ in sift(results, names, "nan", errors, stop):
+    running = run_clips(trial, X, names, pipeline.n_jobs, isolated=True, stop=stop)
+    results = progress(running, len(names), verbose=settings.verbose or pipeline.verbose)
+    with one_blas_thread(), ended_early(running, stop):
+        for _ in sift(results, names, "nan", errors, stop, proven=proven):
             pass
     return {error.row: error for error in errors}

@@ -50,6 +50,9 @@ _LOADERS = (
     "ConstructorFromReduceNode", "RandomStateNode", "RandomGeneratorNode", "JsonNode", "BytesNode",
     "DTypeNode", "LossNode", "CachedNode", "MaskedArrayNode", "DefaultDictNode", "SliceNode",
 )  # fmt: skip
+# What Python, NumPy and scikit-learn ask objects for.
+_ASKED_FOR = ("__array_interface__", "__array__", "__deepcopy__", "__class__", "__len__",
+              "__call__", "__sklearn_tags__", "__sklearn_clone__", "cv_results_")  # fmt: skip
 _VALUES = ("null", "true", "-1", "0", "1e308", "NaN", "[]", "{}", '"/dev/zero"', '"x"', "9" * 30,
            "2000000000", "[[]]", '"auto"')  # fmt: skip
 
@@ -133,6 +136,11 @@ def _forged(damage: str, content: bytes, rng: np.random.Generator) -> bytes:
             schema = json.loads(members["schema.json"])
             _forge_part(schema, arrays, rng)
             members["schema.json"] = json.dumps(schema).encode()
+            # What no part refers to would give it away.
+            used = {part.get("file") for part in _parts(schema)}
+            members = {
+                name: data for name, data in members.items() if name in used or ".npy" not in name
+            }
         elif damage == "arrays" and arrays:
             name = choice(rng, arrays)
             members[name] = _forge_array(members[name], rng)
@@ -179,7 +187,7 @@ def _parts(node: Any) -> list[dict[str, Any]]:
 def _forge_part(schema: Any, arrays: list[str], rng: np.random.Generator) -> None:
     parts = _parts(schema)
     part, other = choice(rng, parts), choice(rng, parts)
-    change = int(rng.integers(8))
+    change = int(rng.integers(10))
     if change == 0:
         part["__module__"], _, part["__class__"] = choice(rng, _NAMES).rpartition(".")
     elif change == 1:
@@ -201,8 +209,24 @@ def _forge_part(schema: Any, arrays: list[str], rng: np.random.Generator) -> Non
         values = [part for part in parts if part.get("__loader__") == "JsonNode"]
         if values:
             choice(rng, values)["content"] = choice(rng, _VALUES)
-    else:
+    elif change == 7:
         part["__id__"] = other.get("__id__", 1)
+    elif change == 8:
+        dicts = [part for part in parts if part.get("__loader__") == "DictNode"]
+        if dicts:
+            held = choice(rng, dicts)
+            with suppress(AttributeError, KeyError, TypeError):  # forged before
+                held["key_types"]["content"].append(
+                    {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
+                )
+                held["content"][choice(rng, _ASKED_FOR)] = deepcopy(other)
+    else:
+        inner = {"data": deepcopy(part), "mask": deepcopy(other)}
+        part.clear()
+        loader = choice(rng, ["MaskedArrayNode", "ConstructorFromReduceNode"])
+        part.update(
+            __class__="MaskedArray", __module__="numpy.ma", __loader__=loader, content=inner
+        )
 
 
 def _forge_array(content: bytes, rng: np.random.Generator) -> bytes:

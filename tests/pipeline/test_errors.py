@@ -111,10 +111,10 @@ def test_no_usable_clip_is_an_error(tmp_path, n_jobs):
 
 def test_mistakes_are_raised_whatever_the_policy():
     X = np.arange(1.0, 5.0)[:, np.newaxis]
-    pipeline = ClipPipeline([("strict", Strict(broken=(3.0,)))], on_error="nan")
+    pipeline = ClipPipeline([("strict", Strict(broken=X.ravel()))], on_error="nan")
     with pytest.raises(AttributeError, match="a mistake") as error:
         pipeline.transform(X)
-    assert error.value.__notes__ == ["In step 'strict' for clip 2."]
+    assert error.value.__notes__ == ["In step 'strict' for clip 0."]
 
 
 def test_a_fitted_pipeline_knows_what_all_nan_looks_like(tmp_path):
