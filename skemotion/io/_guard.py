@@ -28,7 +28,7 @@ from ._folder import go_to_folder
 from ._limits import Limits, enforced
 from ._memory import limited_memory, prefer_for_the_oom_killer
 from ._pickling import quickly_pickled
-from ._printing import print_leniently
+from ._printing import print_leniently, print_out
 
 # Seconds after which a guard without workers, and a worker without clips, end.
 IDLE_SECONDS = 300
@@ -67,7 +67,7 @@ def guard(control: Connection) -> NoReturn:
             os.open(os.devnull, os.O_WRONLY)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # They reach all processes of a terminal: the caller decides what they mean.
-        signal.signal(number, signal.SIG_IGN)
+        _inherited[number] = signal.signal(number, signal.SIG_IGN)
     # If it is ignored, as some callers do, nobody learns how a worker has ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # such as about forking; workers report those of their calls
@@ -145,6 +145,9 @@ def _import(modules: list[str]) -> None:
 _tried: set[str] = set()
 
 
+_inherited: dict[int, Any] = {}  # what signals did to the caller, as after nohup
+
+
 def _fork(control: Connection, handle: int) -> int:
     end_with_caller = _prctl()
     guard_pid = os.getpid()
@@ -159,7 +162,7 @@ def _fork(control: Connection, handle: int) -> int:
             os._exit(0)
         os.setsid()  # so that what a call starts can be ended with its worker
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, _inherited[number] or signal.SIG_DFL)
         control.close()
         prefer_for_the_oom_killer()
         print_leniently()
@@ -230,8 +233,7 @@ def _serve(connection: Connection) -> None:
             except BaseException as error:
                 problem = error
         del arguments
-        with suppress(AttributeError, ValueError):  # there is none, or a call has closed it
-            sys.stdout.flush()
+        print_out()
         warned = [(w.message, w.category, w.filename, w.lineno) for w in caught]
         modules: list[str] = []
         if len(sys.modules) != n_modules:
@@ -304,7 +306,8 @@ class _Compiling:
 
     def notify(self, happened: Any) -> None:
         """Tell the caller; as numba's listeners do."""
-        if threading.get_ident() != self._thread:
+        # In a process that the call has forked, there is nobody to tell.
+        if threading.get_ident() != self._thread or self._connection.closed:
             return
         before = self._depth
         self._depth += 1 if happened.is_start else -1

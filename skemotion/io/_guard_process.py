@@ -16,6 +16,8 @@ from multiprocessing.spawn import get_executable
 from typing import Any
 from weakref import WeakSet
 
+from ._reloads import ImportedModules
+
 _START = """\
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,7 +70,7 @@ class Guard:
         self.workers: WeakSet[Worker] = WeakSet()  # those that anybody may still use
         self.prepared: set[str] = set()  # keys of functions
         self.is_lost = False
-        self._path, self._modules = _path(), _modules()
+        self._path, self._modules = _path(), ImportedModules()
         here, there = socket.socketpair()
         # Above those of standard streams, which may be closed here.
         end = fcntl.fcntl(there.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
@@ -85,16 +87,9 @@ class Guard:
     def is_outdated(self) -> bool:
         """Return whether it would import something else than this process.
 
-        That is, from another `sys.path`, or from what a module was before it was reloaded. A file
-        that has changed is none of its business: this process goes on with what it has read, too.
+        That is, from another `sys.path`, or from what a module was before it was reloaded.
         """
-        now = _modules()
-        if self._path != _path() or any(
-            now.get(name, spec) is not spec for name, spec in self._modules.items()
-        ):
-            return True
-        self._modules.update(now)
-        return False
+        return self._path != _path() or self._modules.have_changed()
 
     def fork(self, modules: list[str]) -> Worker:
         """Start a worker, that has imported some modules.
@@ -188,11 +183,3 @@ def _flags() -> list[str]:
 
 def _path() -> list[str]:
     return [os.path.abspath(path) for path in sys.path]  # noqa: PTH100
-
-
-def _modules() -> dict[str, Any]:
-    """Return what tells whether a module is still the one that was imported first."""
-    return {
-        name: getattr(module, "__dict__", {}).get("__spec__")
-        for name, module in sys.modules.copy().items()
-    }

@@ -26,6 +26,13 @@ def print_leniently() -> None:
             setattr(sys, name, replaced)
 
 
+def print_out() -> None:
+    """Print what waits to be printed."""
+    for stream in (sys.stdout, sys.__stdout__):  # a library may have kept the former
+        with suppress(Exception):  # there is none, or it is closed, or nothing can be written
+            stream.flush()  # type: ignore[union-attr]
+
+
 class _Lenient(io.FileIO):
     def write(self, content: Any) -> int:
         """Write, or pretend to."""

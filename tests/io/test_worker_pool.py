@@ -222,9 +222,11 @@ def test_an_abandoned_run_may_end_in_the_middle_of_a_request(monkeypatch):
         results_2.close()
         send_handle(*arguments)
 
+    guard = POOL._guard
     monkeypatch.setattr(guard_process, "send_handle", send_late)
     assert values(("return", 2)) == [2]
     check_pool()
+    assert POOL._guard is guard
     results.close()
     assert pids
     assert not any(is_running(pid) for pid in pids)
@@ -283,7 +285,7 @@ def test_nobody_reads_what_is_printed(where):
     assert done.stderr == "('', None) ('', None) ('', None)\n"
 
 
-def test_what_is_printed_comes_before_the_result(capfd):
+def test_what_is_printed_comes_before_the_result(new_pool, capfd):
     assert outcomes(("printed",), function=print)[0].error is None
     assert capfd.readouterr().out == "printed\n"
 
@@ -362,6 +364,20 @@ def test_compiling_before_the_start_does_not_prolong_a_call(monkeypatch):
     with limits(max_decode_seconds=1):
         [outcome] = outcomes((40,), n_workers=1, function=compiles)
     assert outcome.end == "time"
+    assert values((), n_workers=1, function=compile_in_a_fork) == [0]
+
+
+def compile_in_a_fork():
+    event = importlib.import_module("numba.core.event")
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        event.start_event("numba:compile")
+        event.end_event("numba:compile")
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 @linux
