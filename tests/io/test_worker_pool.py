@@ -293,8 +293,8 @@ def test_what_is_printed_comes_before_the_result(new_pool, capfd):
 def test_a_call_that_ends_in_time_is_heard_late():
     """Its result waits, while another takes long to be loaded."""
     values(("load slowly", 0, 0), ("load slowly", 0, 0))
-    with limits(max_decode_seconds=1):
-        values(("load slowly", 0.2, 1.5), ("load slowly", 0.4, 0))
+    with limits(max_decode_seconds=0.8):
+        values(("load slowly", 0.1, 1), ("load slowly", 0.3, 0))
 
 
 def test_what_one_call_breaks_costs_no_other(tmp_path):
@@ -319,7 +319,7 @@ def work():
         pass
 list(run_isolated(time.sleep, [(0,)]))
 print("ready", flush=True)
-with limits(max_decode_seconds=1.5):
+with limits(max_decode_seconds=1.2):
     [outcome] = run_isolated(work, [()])
 print(outcome.end or "done")
 """
@@ -335,7 +335,7 @@ def test_no_time_passes_while_all_processes_are_stopped(tmp_path):
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.2)
         pids = processes_of(f"SKEMOTION_TEST={tmp_path}")
-        for number, seconds in ((signal.SIGSTOP, 1.5), (signal.SIGCONT, 0)):
+        for number, seconds in ((signal.SIGSTOP, 1.2), (signal.SIGCONT, 0)):
             for pid in pids:
                 os.kill(pid, number)
             time.sleep(seconds)
@@ -391,7 +391,7 @@ def test_a_crash_is_seen_at_once_whatever_the_worker_has_forked():
 @linux
 @pytest.mark.parametrize("seconds", [0, 600])
 def test_what_a_call_starts_ends_with_its_worker(seconds, tmp_path):
-    with limits(max_decode_seconds=1 if seconds else 60):
+    with limits(max_decode_seconds=0.5 if seconds else 60):
         values(("return", 1), ("return", 1))
         [outcome] = outcomes(("start", tmp_path / "pid", seconds), n_workers=1)
     assert outcome.end == ("time" if seconds else "")
@@ -407,30 +407,6 @@ def test_a_worker_that_stops_in_the_middle_of_a_message(monkeypatch):
     monkeypatch.setattr(POOL, "_idle", [])
     found = outcomes(("stop talking",), ("return", 1), n_workers=1)
     assert [(outcome.end, outcome.value) for outcome in found] == [("time", None), ("", 1)]
-
-
-def test_workers_run_what_has_been_reloaded(tmp_path, monkeypatch):
-    """Also while others are at work, who lose nothing by it; and from folders that came later."""
-    assert values((-1,), function=abs) == [1]
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    path = tmp_path / "module_to_be_reloaded.py"
-    path.write_text("def change(x):\n    return 2 * x\n")
-    module = importlib.import_module("module_to_be_reloaded")
-    assert values((3,), function=module.change) == [6]
-    guard = POOL._guard
-    results = run_isolated(act, [("return", 0), ("sleep", 0.5), ("return", 2)], 1)
-    next(results)
-    assert values((4,), function=module.change) == [8]
-    assert POOL._guard is guard
-    path.write_text("def change(x):\n    return 10 * x + 1\n")
-    importlib.reload(module)
-    assert values((3,), function=module.change) == [31]
-    assert POOL._guard is not guard
-    pid = next(results).value
-    assert pid != next(results).value == 2
-    wait_until(guard.has_ended)
-    monkeypatch.delitem(sys.modules, "module_to_be_reloaded")
 
 
 def test_a_function_of_the_main_program_in_a_process_of_multiprocessing(monkeypatch):
@@ -461,3 +437,28 @@ def test_a_limit_of_memory_is_as_before_afterwards():
         assert resource.getrlimit(resource.RLIMIT_DATA) == (own, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def test_workers_run_what_has_been_reloaded(tmp_path, monkeypatch):
+    """Also while others are at work, who lose nothing by it; and from folders that came later."""
+    assert values((-1,), function=abs) == [1]
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path = tmp_path / "module_to_be_reloaded.py"
+    path.write_text("def change(x):\n    return 2 * x\n")
+    module = importlib.import_module("module_to_be_reloaded")
+    assert values((3,), function=module.change) == [6]
+    guard = POOL._guard
+    results = run_isolated(act, [("return", 0), ("sleep", 1), ("return", 2)], 2)
+    next(results)
+    [at_work] = results.gi_frame.f_locals["run"].workers
+    assert values((4,), function=module.change) == [8]
+    assert POOL._guard is guard
+    path.write_text("def change(x):\n    return 10 * x + 1\n")
+    importlib.reload(module)
+    assert values((3,), function=module.change) == [31]
+    assert POOL._guard is not guard
+    assert next(results).value == at_work.pid
+    assert next(results).value == 2
+    wait_until(guard.has_ended)
+    monkeypatch.delitem(sys.modules, "module_to_be_reloaded")
