@@ -5,6 +5,7 @@ from ._errors import MediaError, beyond_limit, clip_name
 from ._folder import go_to_folder, working_folder
 from ._fragments import Segment, decimal, split_fragment, starting_at
 from ._guard import in_worker
+from ._isolation import can_isolate, own_cores, without_workers
 from ._limits import Limits, enforced, limits, limits_in_force
 from ._media import (
     Source,
@@ -18,13 +19,7 @@ from ._onnx import choose_output, network_files, onnxruntime, open_session
 from ._outcome import Outcome
 from ._segments import check_inside, cut_sound, sound_delay, timed_frames
 from ._sound_files import read_sound
-from ._workers import (
-    call_isolated,
-    can_isolate,
-    own_cores,
-    run_isolated,
-    without_workers,
-)
+from ._workers import call_isolated, run_isolated
 
 __all__ = [
     "UNREADABLE",

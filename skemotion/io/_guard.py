@@ -18,19 +18,20 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Any, NamedTuple, NoReturn
 
 from ._folder import go_to_folder
+from ._limits import Limits, enforced
+from ._memory import limited_memory, prefer_for_the_oom_killer
 from ._pickling import quickly_pickled
+from ._printing import print_leniently
 
 # Seconds after which a guard without workers, and a worker without clips, end.
 IDLE_SECONDS = 300
-# Functions that a worker keeps, such as the descriptions of two kinds of clips.
-N_KEPT = 4
 _is_worker = False
 
 
@@ -56,15 +57,19 @@ def guard(control: Connection) -> NoReturn:
     ----------
     control : Connection
         Gets ``("prepare", function)``, the pickled function of calls to come; ``("fork", modules)``
-        and a file descriptor, the worker's end of its connection; ``("end", pid)``.
+        and a file descriptor, the worker's end of its connection, which is answered by a pid or by
+        why there is none; ``("end", pid)``, which is answered by an exit code.
     """
     for stream in (1, 2):
         try:
             os.fstat(stream)
         except OSError:  # closed, so that the next connection would take its place
             os.open(os.devnull, os.O_WRONLY)
-    # Ctrl-C reaches all processes of a terminal: the caller decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # They reach all processes of a terminal: the caller decides what they mean.
+        signal.signal(number, signal.SIG_IGN)
+    # If it is ignored, as some callers do, nobody learns how a worker has ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # such as about forking; workers report those of their calls
     workers: dict[int, int | None] = {}  # exit codes, of those that have ended
     try:
@@ -73,43 +78,67 @@ def guard(control: Connection) -> NoReturn:
                 continue
             word, content = control.recv()
             if word == "prepare":
-                with suppress(Exception):  # which a worker will report
+                with suppress(BaseException):  # which a worker will report
                     pickle.loads(content)
                 control.send(None)
             elif word == "fork":
+                handle = recv_handle(control)
                 _import(content)
-                pid = _fork(control, recv_handle(control))
-                workers[pid] = None
-                control.send(pid)
+                try:
+                    pid = _fork(control, handle)
+                except OSError as error:  # too many processes, too little memory
+                    control.send(str(error))
+                else:
+                    workers[pid] = None
+                    control.send(pid)
+                finally:
+                    os.close(handle)
             else:
-                code = workers.pop(content)
+                code = workers.pop(content, -signal.SIGKILL)
                 control.send(_end(content) if code is None else code)
     except (EOFError, ConnectionError):
         pass
-    for pid, code in workers.items():
-        if code is None:
-            _end(pid)
-    os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for pid, code in workers.items():
+            if code is None:
+                _end(pid)
+        os._exit(0)
 
 
 def _end(pid: int) -> int:
-    os.kill(pid, signal.SIGKILL)  # until it is waited for, a process that has ended is there
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """End a worker and what its calls have started, and give its exit code."""
+    # Until it is waited for, a process that has ended is there.
+    for kill in (os.killpg, os.kill):  # its group is made after its start
+        with suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ChildProcessError:  # waited for by another, such as a library that was imported
+        return -signal.SIGKILL
 
 
 def _running(workers: dict[int, int | None]) -> bool:
     """Return whether any worker is left, and note those that have ended by themselves."""
     for pid, code in workers.items():
-        if code is None:
+        if code is not None:
+            continue
+        try:
             ended, status = os.waitpid(pid, os.WNOHANG)
-            workers[pid] = os.waitstatus_to_exitcode(status) if ended else None
+        except ChildProcessError:
+            ended, status = pid, signal.SIGKILL
+        if ended:
+            workers[pid] = os.waitstatus_to_exitcode(status)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
     return None in workers.values()
 
 
 def _import(modules: list[str]) -> None:
     for name in set(modules) - _tried:
         _tried.add(name)
-        with suppress(Exception):
+        with suppress(BaseException):
             importlib.import_module(name)
 
 
@@ -122,16 +151,23 @@ def _fork(control: Connection, handle: int) -> int:
     gc.freeze()  # pages stay shared
     pid = os.fork()
     if pid:
-        os.close(handle)
         return pid
     status = 1
     try:
         end_with_caller()
         if os.getppid() != guard_pid:
             os._exit(0)
+        os.setsid()  # so that what a call starts can be ended with its worker
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         control.close()
-        _prefer_for_the_oom_killer()
-        _serve(Connection(handle))
+        prefer_for_the_oom_killer()
+        print_leniently()
+        os.set_inheritable(handle, False)
+        # Held until the process is gone, which the caller takes the end of the connection for.
+        connection = Connection(handle)
+        os.register_at_fork(after_in_child=connection.close)
+        _serve(connection)
         status = 0
     except (EOFError, ConnectionError):
         status = 0
@@ -149,18 +185,12 @@ def _prctl() -> Callable[[], None]:
     return lambda: library.prctl(set_parent_death_signal, signal.SIGKILL) and None
 
 
-def _prefer_for_the_oom_killer() -> None:
-    """If memory runs out, let the system end a worker rather than the caller."""
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
-        file.write("800")
-
-
 def _serve(connection: Connection) -> None:
     """Run the calls that the caller sends, one after the other.
 
-    For each it sends ``(key, function or None, bytes of memory or None, folder or None,
-    arguments)``: the pickled function only if the worker does not have it, the caller's working
-    folder, and the pickled arguments.
+    For each it sends ``(key, function or None, keys, limits, folder or None, arguments)``: the
+    pickled function only if the worker does not have it, together with the keys of the functions to
+    keep; the pickled limits in force, the caller's working folder, and the pickled arguments.
     """
     global _is_worker
     _is_worker = True
@@ -169,14 +199,17 @@ def _serve(connection: Connection) -> None:
     compiling = _Compiling(connection)
     calls = select.poll()  # once: `connection.poll` would make a new one for each clip
     calls.register(connection, select.POLLIN)
+    pickled_limits, limits = b"", Limits()
     while calls.poll(1000 * IDLE_SECONDS):
-        key, function, memory, folder, content = connection.recv()
+        key, function, kept, sent_limits, folder, content = connection.recv()
         go_to_folder(folder)
         try:
-            # The latest is last, as the caller assumes.
-            functions[key] = functions.pop(key) if function is None else pickle.loads(function)
-            if len(functions) > N_KEPT:
-                del functions[next(iter(functions))]
+            if function is not None:
+                for other in functions.keys() - set(kept):
+                    del functions[other]
+                functions[key] = pickle.loads(function)
+            if sent_limits != pickled_limits:
+                pickled_limits, limits = sent_limits, pickle.loads(sent_limits)
             arguments = pickle.loads(content)
         except Exception as error:
             _send(connection, "broken", Report(None, error, [], []))
@@ -185,7 +218,11 @@ def _serve(connection: Connection) -> None:
         compiling.listen()
         if function is not None:  # otherwise, it has started by being sent
             connection.send(("started",))
-        with warnings.catch_warnings(record=True) as caught, _memory(memory):
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            enforced(limits),
+            limited_memory(limits.memory),
+        ):
             warnings.simplefilter("default")
             value, problem = None, None
             try:
@@ -193,7 +230,8 @@ def _serve(connection: Connection) -> None:
             except BaseException as error:
                 problem = error
         del arguments
-        sys.stdout.flush()
+        with suppress(AttributeError, ValueError):  # there is none, or a call has closed it
+            sys.stdout.flush()
         warned = [(w.message, w.category, w.filename, w.lineno) for w in caught]
         modules: list[str] = []
         if len(sys.modules) != n_modules:
@@ -271,36 +309,4 @@ class _Compiling:
         before = self._depth
         self._depth += 1 if happened.is_start else -1
         if not (before and self._depth):
-            self._connection.send(("compiling" if happened.is_start else "started",))
-
-
-@contextmanager
-def _memory(n_bytes: int | None) -> Iterator[None]:
-    """Refuse more memory than so many bytes besides what there is, where the system can."""
-    if n_bytes is None or sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = _n_data_pages() * resource.getpagesize() + n_bytes
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
-_statm = -1  # kept open, as opening it takes far longer than reading it
-
-
-def _n_data_pages() -> int:
-    """Return the size of this process' data, in pages."""
-    global _statm
-    try:
-        return int(os.pread(_statm, 200, 0).split()[5])
-    except (OSError, ValueError, IndexError):  # not yet open; or closed by a decoder, by mistake
-        _statm = os.open("/proc/self/statm", os.O_RDONLY)
-        return int(os.pread(_statm, 200, 0).split()[5])
+            self._connection.send(("compiling" if happened.is_start else "compiled",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ def pickled(value: Any) -> bytes:
     """
     if _is_plain(value):
         return quickly_pickled(value)
+    # What the main program is called in processes of multiprocessing, but not in a worker.
+    main = sys.modules.get("__mp_main__")
+    if main is not None:
+        cloudpickle.register_pickle_by_value(main)
     content: bytes = cloudpickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     return content
 

@@ -1,164 +1,168 @@
-"""The kept worker processes of this process, and the guard that starts and ends them."""
+"""The kept worker processes of this process."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import select
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
-from multiprocessing.spawn import get_executable
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import joblib
 
-_START = """\
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-from multiprocessing.connection import Connection
-control = Connection(int(sys.argv[1]))
-try:
-    sys.path[:] = control.recv()
-except (EOFError, ConnectionError):
-    sys.exit()
-from skemotion.io._guard import guard
-guard(control)
-"""
-_ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM")
-
-
-class Worker:
-    """A process that waits for calls, and the caller's end of the connection to it."""
-
-    def __init__(self, pid: int, connection: Connection) -> None:
-        self.pid = pid
-        self.connection = connection
-        self.known: list[str] = []
-        self._poll = select.poll()
-        self._poll.register(connection, select.POLLIN)
-
-    def has_ended(self) -> bool:
-        """Return whether an idle worker has ended, such as after a long time without work."""
-        return bool(self._poll.poll(0))
+from ._guard_process import CannotForkError, Guard, Worker
 
 
 class Pool:
     """The guard of this process, and its workers."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._control: Connection | None = None
+        # Not one that its thread may take twice: the garbage collector may end a run at any time.
+        self._lock = threading.Lock()
+        self._guard: Guard | None = None
+        self._guards: list[Guard] = []  # also former ones, which still end or have work
         self._idle: list[Worker] = []
-        self._n_workers = 0
-        self._prepared: set[str] = set()
+        self._abandoned: deque[Worker] = deque()
         self.used: set[str] = set()
         self.modules: list[str] = []
 
-    def lease(self, function: bytes, key: str, most: int | None) -> Worker | None:
-        """Give a worker; none if there are so many that one would have to wait."""
-        with self._lock:
+    def renew(self) -> None:
+        """Before a run: keep no workers that would run what modules were before a reload."""
+        with self._alone():
+            guard = self._guard
+            if guard is None or guard.is_lost or not guard.is_outdated():
+                return
+            self._guard = None
+            while self._idle:
+                self._end(self._idle.pop())
+            if not guard.workers:  # otherwise, other runs still use it
+                guard.leave()
+
+    def lease(
+        self, function: bytes, key: str, most: int | None, *, fresh: bool = False
+    ) -> Worker | None:
+        """Give a worker.
+
+        Parameters
+        ----------
+        function : bytes
+            That the worker will need, pickled.
+        key : str
+            Stands for it.
+        most : int or None
+            How many workers there may be. If it is given, one can be waited for.
+        fresh : bool, default=False
+            Whether it must not have done anything before.
+
+        Returns
+        -------
+        worker : Worker or None
+            None if there are so many that one should be waited for.
+
+        Raises
+        ------
+        RuntimeError
+            If none can be started.
+        """
+        with self._alone():
             while self._idle:
                 worker = self._idle.pop()
-                if not worker.has_ended():
+                if not (fresh or worker.guard.is_lost or worker.has_ended()):
                     return worker
-                self.end(worker)
-            if most is not None and self._n_workers >= most:
+                self._end(worker)
+                if fresh:
+                    break
+            if most is not None and sum(len(guard.workers) for guard in self._guards) >= most:
                 return None
-            if key not in self._prepared:
-                self._ask("prepare", function)
-                self._prepared.add(key)
-            here, there = socket.socketpair()
-            with here, there:
-                pid = self._ask("fork", sorted(set(self.modules)), there)
-                self._n_workers += 1
-                return Worker(pid, Connection(here.detach()))
+            try:
+                return self._fork(function, key)
+            except CannotForkError:
+                if most is None:
+                    raise
+                return None
+
+    def _fork(self, function: bytes, key: str) -> Worker:
+        problem: Exception | None = None
+        for _ in range(2):
+            try:
+                guard = self._started()
+                if key not in guard.prepared:
+                    guard.ask("prepare", function)
+                    guard.prepared.add(key)
+                return guard.fork(self.modules)
+            except (EOFError, OSError) as error:  # such as after a long time without work
+                problem = error
+        raise RuntimeError(
+            "The process that starts workers ends at once. Is there enough memory?"
+        ) from problem
+
+    def _started(self) -> Guard:
+        if self._guard is None or self._guard.is_lost:
+            self._guards = [guard for guard in self._guards if not guard.has_ended()]
+            self._guard = Guard()
+            self._guards.append(self._guard)
+        return self._guard
 
     def give_back(self, worker: Worker) -> None:
-        with self._lock:
+        with self._alone():
+            if worker.guard is not self._guard or worker.guard.is_lost:
+                self._end(worker)
+                return
             self._idle.append(worker)
             # Asking how many cores there are takes a while, so not after each clip.
             if len(self._idle) > 1 and len(self._idle) > joblib.cpu_count():
-                self.end(self._idle.pop(0))
+                self._end(self._idle.pop(0))
 
-    def end(self, worker: Worker) -> int:
-        """End a worker, at once; give its exit code."""
+    def end(self, worker: Worker) -> int | None:
+        """End a worker, at once; give its exit code, or none if its guard has ended with it."""
+        with self._alone():
+            return self._end(worker)
+
+    def abandon(self, workers: Iterable[Worker]) -> None:
+        """End workers: now or, if the pool is busy, as soon as it is not."""
+        self._abandoned.extend(workers)
+        while self._abandoned and not self._lock.locked():
+            with self._lock:
+                self._end_abandoned()
+
+    def _end(self, worker: Worker) -> int | None:
+        guard = worker.guard
+        code = guard.end(worker)
+        if guard is not self._guard and not guard.workers:
+            guard.leave()
+        return code
+
+    def _end_abandoned(self) -> None:
+        while self._abandoned:
+            self._end(self._abandoned.popleft())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         with self._lock:
-            worker.connection.close()
-            self._n_workers = max(self._n_workers - 1, 0)
             try:
-                self._control.send(("end", worker.pid))  # type: ignore[union-attr]
-                return int(self._control.recv())  # type: ignore[union-attr]
-            except (EOFError, OSError, AttributeError):  # gone with the guard
-                return -signal.SIGKILL
-
-    def _ask(self, word: str, content: Any, end: socket.socket | None = None) -> Any:
-        for is_last in (False, True):
-            try:
-                guard, control = self._started()
-                control.send((word, content))
-                if end is not None:
-                    send_handle(control, end.fileno(), guard.pid)
-                return control.recv()
-            except (EOFError, ConnectionError) as error:  # such as after a long time without work
-                self.close()
-                if is_last:
-                    raise RuntimeError(
-                        "The process that starts workers ends at once. Is there enough memory?"
-                    ) from error
-        return None
-
-    def _started(self) -> tuple[subprocess.Popen[bytes], Connection]:
-        if self._guard is None or self._control is None:
-            import fcntl  # which not all systems have
-
-            here, there = socket.socketpair()
-            # Above those of standard streams, which may be closed here.
-            end = fcntl.fcntl(there.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
-            with here, there, socket.socket(fileno=end):
-                self._guard = subprocess.Popen(
-                    [get_executable(), *_flags(), "-c", _START, str(end)],
-                    pass_fds=[end],
-                    stdin=subprocess.DEVNULL,
-                    env={**os.environ, **{f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}},
-                )
-                self._control = Connection(here.detach())
-            self._control.send([os.path.abspath(path) for path in sys.path])  # noqa: PTH100
-        return self._guard, self._control
+                yield
+            finally:
+                self._end_abandoned()
+        self.abandon([])  # what has come in between
 
     def close(self) -> None:
         """End the guard, and with it all workers."""
-        with self._lock:
-            if self._control is not None:
-                self._control.close()
-            if self._guard is not None:
-                self._guard.wait()
-            for worker in self._idle:
+        with self._alone():
+            guards, self._guards, self._guard = self._guards, [], None
+            idle, self._idle = self._idle, []
+            for worker in idle:
                 worker.connection.close()
-            self._guard = self._control = None
-            self._idle.clear()
-            self._prepared.clear()
-            self._n_workers = 0
+            for guard in guards:
+                guard.leave()
+            for guard in guards:
+                guard.close()
 
     def forget(self) -> None:
         """In a fork of this process: leave the workers to the other."""
-        for connection in [self._control, *[worker.connection for worker in self._idle]]:
-            with suppress(AttributeError, OSError):
-                connection.close()  # type: ignore[union-attr]
-        if self._guard is not None:
-            self._guard.returncode = 0  # not this process' child
+        for guard in self._guards:
+            guard.forget()
         self.__init__()  # type: ignore[misc]
-
-
-def _flags() -> list[str]:
-    # Options of the interpreter, such as -O and -X; and no modules from the folder it is run in.
-    return [*subprocess._args_from_interpreter_flags(), "-P"]  # type: ignore[attr-defined]
 
 
 POOL = Pool()

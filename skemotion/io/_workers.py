@@ -4,68 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import math
-import multiprocessing
-import os
 import pickle
 import select
 import signal
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import joblib
 
 from ._folder import working_folder
-from ._guard import N_KEPT, Report, in_worker
+from ._guard import Report
+from ._guard_process import Worker
+from ._isolation import can_isolate
 from ._limits import Limits, limits_in_force
 from ._outcome import Outcome
 from ._pickling import pickled
-from ._worker_pool import POOL, Worker
+from ._worker_pool import POOL
 
 _warned: dict[Any, Any] = {}  # what warnings have been given, as Python wants to know
 # Results that are done before it is their turn; more are not computed ahead.
 _BYTES_AHEAD, _BYTES_KNOWN = 2**28, 2**22
 # Seconds for a worker to get ready, and more for the first clip, which imports what is used.
 _GET_READY, _FIRST_CLIP = 120, 30
-_LONGEST_WAIT = 3600  # the system knows no longer ones than 24 days
-# A worker that dies before it starts on a clip, or is killed from outside, may be unlucky.
+# Seconds at most to wait at once, and beyond which this process was stopped meanwhile.
+_SLICE, _STOPPED = 1.0, 2.0
+# A worker that dies before it starts on a clip, or together with the guard, is unlucky.
 _MOST_TRIES = 3
-
-
-def can_isolate() -> bool:
-    """Return whether calls can be sent to workers: not from a worker itself."""
-    return hasattr(os, "fork") and not in_worker() and not _switched_off.get()
-
-
-_switched_off: ContextVar[bool] = ContextVar("_switched_off", default=False)
-
-
-@contextmanager
-def without_workers() -> Iterator[None]:
-    """Run in this process what would otherwise be isolated, as it opens no clip."""
-    token = _switched_off.set(True)
-    try:
-        yield
-    finally:
-        _switched_off.reset(token)
-
-
-def own_cores() -> int:
-    """Return how many cores this process should use: its share, if it is a worker of joblib's."""
-    n_cores = joblib.cpu_count()
-    if in_worker():
-        return 1
-    process = multiprocessing.current_process()
-    if process.daemon:
-        return 1
-    if not process.name.startswith("LokyProcess"):
-        return n_cores
-    # joblib gives its workers a share of the cores in this way.
-    share = os.environ.get("OMP_NUM_THREADS", "1")
-    return min(int(share), n_cores) if share.isdecimal() and int(share) else 1
+# Something else may have ended it, such as the system in want of memory.
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP)
+# Functions that a worker keeps, such as the descriptions of two kinds of clips.
+_N_KEPT = 4
 
 
 def run_isolated(
@@ -133,7 +103,8 @@ def call_isolated(function: Callable[..., Any], *arguments: Any, name: str) -> A
 class _Call(NamedTuple):
     number: int
     content: bytes  # the pickled arguments
-    n_tries: int = 0
+    n_tries: int = 0  # that ended by bad luck
+    is_second: bool = False  # the first ended its worker, which may have been another call's fault
 
 
 class _InHand:
@@ -145,13 +116,17 @@ class _InHand:
         self.left = seconds
         self.deadline = time.monotonic() + _GET_READY
 
-    def go_on(self) -> None:
+    def start(self) -> None:
         self.is_started = True
-        self.deadline = time.monotonic() + self.left
+        self.go_on()
+
+    def go_on(self) -> None:
+        self.deadline = time.monotonic() + (self.left if self.is_started else _GET_READY)
 
     def pause(self) -> None:
         """Stop the clock, for what is not the clip's fault."""
-        self.left = max(self.deadline - time.monotonic(), 1)
+        if self.is_started:
+            self.left = max(self.deadline - time.monotonic(), 1)
         self.deadline = time.monotonic() + 10 * _GET_READY
 
 
@@ -167,6 +142,7 @@ class _Run:
         self._function = pickled(function)
         self._key = hashlib.blake2b(self._function, digest_size=16).hexdigest()
         self._calls = enumerate(calls)
+        self._are_all_read = False
         self._again: list[_Call] = []
         self._n_workers = n_workers
         # How many there may be of all runs together. Asking the system takes a while.
@@ -176,8 +152,10 @@ class _Run:
         self._done: dict[int, Outcome] = {}
         self._sizes: dict[int, int] = {}
         self._limits: Limits = limits_in_force()
+        self._sent_limits = pickled(self._limits)
 
     def outcomes(self) -> Iterator[Outcome]:
+        POOL.renew()
         turn = 0
         while True:
             while turn in self._done:
@@ -188,52 +166,76 @@ class _Run:
             if not self._in_hand:
                 if turn in self._done:
                     continue
+                if self._again or self._done or not self._are_all_read:
+                    raise RuntimeError("Calls are left over, with no worker at work on them.")
                 return
-            soonest = min(work.deadline for work in self._in_hand.values())
-            left = min(max(soonest - time.monotonic(), 0), _LONGEST_WAIT)
-            for descriptor, _ in self._poll.poll(math.ceil(1000 * left)):
+            for descriptor in self._wait():
                 self._hear(self._in_hand[descriptor])
-            for work in list(self._in_hand.values()):
-                if work.deadline <= time.monotonic():
+            for work in self._in_hand_now():
+                if work.deadline > time.monotonic():
+                    continue
+                if work.worker.has_news():  # while others were heard
+                    self._hear(work)
+                else:
                     self._too_late(work)
+
+    def _wait(self) -> list[int]:
+        """Wait for workers, and return the descriptors of those that have something to say."""
+        before = time.monotonic()
+        soonest = min(work.deadline for work in self._in_hand.values())
+        seconds = min(max(soonest - before, 0), _SLICE)
+        ready = self._poll.poll(math.ceil(1000 * seconds))
+        beyond = time.monotonic() - before - seconds
+        if beyond > _STOPPED:  # such as by Ctrl-Z, and most likely the workers as well
+            for work in self._in_hand.values():
+                work.deadline += beyond
+        return [descriptor for descriptor, _ in ready]
+
+    def _in_hand_now(self) -> list[_InHand]:
+        return list(self._in_hand.values())
 
     @property
     def workers(self) -> list[Worker]:
         """Those at work."""
-        return [work.worker for work in self._in_hand.values()]
+        return [work.worker for work in self._in_hand_now()]
 
     def abandon(self) -> None:
         """End the workers that are still at work."""
-        for work in list(self._in_hand.values()):
-            self._put_down(work)
-            POOL.end(work.worker)
+        POOL.abandon(self.workers)
+        self._in_hand.clear()
 
     def _hand_out(self) -> None:
-        while len(self._in_hand) < self._n_workers and sum(self._sizes.values()) < _BYTES_AHEAD:
+        # Others may wait for the result of a call that is to be repeated.
+        while len(self._in_hand) < self._n_workers and (
+            self._again or sum(self._sizes.values()) < _BYTES_AHEAD
+        ):
             call = self._next()
             if call is None:
                 return
             most = self._most_workers if self._in_hand else None
-            worker = POOL.lease(self._function, self._key, most)
+            again = call.is_second or call.n_tries > 0
+            worker = POOL.lease(self._function, self._key, most, fresh=again)
             if worker is None:
                 self._again.append(call)
                 return
+            worker.n_calls += 1
             seconds = self._limits.max_decode_seconds
             if self._key not in POOL.used:
                 seconds += _FIRST_CLIP
             work = self._take_up(_InHand(call, worker, seconds))
             function = None if self._key in worker.known else self._function
-            # As the worker does, which keeps the latest.
             known = [key for key in worker.known if key != self._key]
-            worker.known = [*known, self._key][-N_KEPT:]
-            message = self._key, function, self._limits.memory, working_folder(), call.content
+            worker.known = [*known, self._key][-_N_KEPT:]
+            message = (
+                self._key, function, worker.known, self._sent_limits, working_folder(), call.content
+            )  # fmt: skip
             try:
                 worker.connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
-            except (ConnectionError, BrokenPipeError):
+            except OSError:
                 self._died(work)
                 continue
             if function is None:  # otherwise, the worker will say when it is ready
-                work.go_on()
+                work.start()
 
     def _take_up(self, work: _InHand) -> _InHand:
         descriptor = work.worker.connection.fileno()
@@ -255,13 +257,17 @@ class _Run:
                 return _Call(number, pickled(arguments))
             self._done[number], self._sizes[number] = arguments, _BYTES_KNOWN
             if sum(self._sizes.values()) >= _BYTES_AHEAD:
-                break
+                return None
+        self._are_all_read = True
         return None
 
     def _hear(self, work: _InHand) -> None:
         try:
             content = work.worker.connection.recv_bytes()
-        except (EOFError, ConnectionError):
+        except BlockingIOError:  # in the middle of a message
+            self._too_late(work)
+            return
+        except (EOFError, OSError):
             self._died(work)
             return
         try:
@@ -275,6 +281,8 @@ class _Run:
             self._done[work.call.number] = Outcome(error=error)
             return
         if word == "started":
+            work.start()
+        elif word == "compiled":
             work.go_on()
         elif word == "compiling":
             work.pause()
@@ -300,19 +308,19 @@ class _Run:
 
     def _died(self, work: _InHand) -> None:
         self._put_down(work)
-        code = POOL.end(work.worker)
-        killed = code == -signal.SIGKILL
-        # Something else may have killed it, such as the system in want of memory.
-        if not work.is_started or (killed and work.call.n_tries == 0):
-            if work.call.n_tries == _MOST_TRIES:
-                raise RuntimeError(
-                    f"Worker processes end before they start to work (exit code {code}). Is there "
-                    "enough memory? Are all packages installed for the same version of Python?"
-                )
-            self._again.append(work.call._replace(n_tries=work.call.n_tries + 1))
-            return
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        self._done[work.call.number] = Outcome(end="crash", signal=name)
+        call, code = work.call, POOL.end(work.worker)
+        is_unlucky = code is None or not work.is_started
+        if is_unlucky and call.n_tries < _MOST_TRIES:
+            self._again.append(call._replace(n_tries=call.n_tries + 1))
+        elif not work.is_started:
+            raise RuntimeError(
+                f"Worker processes end before they start to work (exit code {code}). Is there "
+                "enough memory? Are all packages installed for the same version of Python?"
+            )
+        elif not call.is_second and (code in _FROM_OUTSIDE or work.worker.n_calls > 1):
+            self._again.append(call._replace(is_second=True))
+        else:
+            self._done[call.number] = Outcome(end="crash", signal=_name_of(code))
 
     def _too_late(self, work: _InHand) -> None:
         if not work.is_started:
@@ -321,3 +329,12 @@ class _Run:
         self._put_down(work)
         POOL.end(work.worker)
         self._done[work.call.number] = Outcome(end="time")
+
+
+def _name_of(code: int | None) -> str:
+    """Name an exit code, or the signal that it stands for."""
+    number = signal.SIGKILL if code is None else -code
+    if number <= 0:
+        return f"exit code {code}"
+    known = [one.name for one in signal.Signals if one == number]
+    return known[0] if known else f"signal {number}"

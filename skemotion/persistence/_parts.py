@@ -68,8 +68,8 @@ class Parts:
 
     def _node(self, node: _Node, place: str = "") -> None:
         number, name = node.get("__id__"), name_of(node)
-        if number is not None:
-            # skops makes the first of a number, and takes it for all the others.
+        if number:
+            # skops makes the first of a number, other than 0, and takes it for all the others.
             if self._numbered.setdefault(number, self._form(node)) != self._form(node):
                 raise ValueError("two parts of one number")
             if (number, place) in self._read:
@@ -90,7 +90,8 @@ class Parts:
         form = self._known_forms.get(id(part))
         if form is None:
             items = part.items() if isinstance(part, dict) else enumerate(part)
-            parts = tuple((key, self._form(inner)) for key, inner in items if key not in _OWN)
+            own = _OWN if isinstance(part, dict) and "__loader__" in part else ()
+            parts = tuple((key, self._form(inner)) for key, inner in items if key not in own)
             form = self._forms.setdefault(parts, len(self._forms))
             self._known_forms[id(part)] = form
         return form
@@ -128,12 +129,11 @@ class Parts:
             self._node(_of_loader(content, "DictNode"))
         elif loader == "ObjectNode":
             # What else holds names could set attributes that are not looked at here.
-            if content is not None and (content["__loader__"], content["content"]) != (
-                "JsonNode", "null"
-            ):  # fmt: skip
-                if name_of(_of_loader(content, "DictNode")) != "builtins.dict":
-                    raise ValueError("attributes that are no dict")
+            if content is not None:
                 self._node(content)
+                is_none = content["__loader__"] == "JsonNode" and content["content"] == "null"
+                if not is_none and name_of(_of_loader(content, "DictNode")) != "builtins.dict":
+                    raise ValueError("attributes that are no dict")
         elif loader == "SliceNode":
             if not all(part is None or isinstance(part, int | str) for part in content.values()):
                 raise ValueError("a slice of other than numbers")

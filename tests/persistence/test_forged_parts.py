@@ -175,6 +175,22 @@ def test_parts_of_one_number_are_equal(path):
     refused(path, "two parts of one number")
     plant(path, many("List", first, {"__id__": -1}), a=np.zeros(2))
     refused(path, "__module__")
+    # Attributes are what an earlier part of the number is, whatever they look like.
+    pairs = many("List", many("Tuple", value("a"), value(1))) | {"__id__": -2}
+    plant(
+        path, many("List", pairs, node(SCALER, "ObjectNode", content=value(None) | {"__id__": -2}))
+    )
+    refused(path, "two parts of one number")
+    # Two that differ in an attribute which is called like a member, or have no number at all.
+    one, two = (mapping({"file": value(given)}) | {"__id__": -3} for given in (1, 2))
+    plant(path, many("List", one, two))
+    refused(path, "two parts of one number")
+    plant(
+        path,
+        many("List", array("a.npy") | {"__id__": 0}, array("schema.json") | {"__id__": 0}),
+        a=np.zeros(2),
+    )
+    refused(path, "a member that is no array")
     # Equal, but where it may not be.
     plant(path, many("List", first, cells((1, 1), first)), a=np.zeros(2))
     refused(path, "numpy.ndarray")
