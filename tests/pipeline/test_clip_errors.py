@@ -201,6 +201,18 @@ def test_what_the_caller_cannot_read_is_one_calls_error():
     assert "cannot be read (ZeroDivisionError: " in str(found[1].error)
 
 
+def test_an_error_that_cannot_be_shown_is_told(folder, monkeypatch):
+    def act():
+        sys.path.insert(0, str(folder))
+        import odd_errors as odd
+
+        raise odd.Speechless
+
+    monkeypatch.syspath_prepend(folder)
+    with pytest.raises(RuntimeError, match=r"cannot be sent \(TypeError: .*\): \(Speechless, "):
+        call_isolated(act, name="a.mp4")
+
+
 def test_a_worker_that_gives_up_does_not_end_its_caller():
     with pytest.raises(MediaError, match=r"^a\.mp4: .* gives up \(SystemExit: enough\)"):
         call_isolated(sys.exit, "enough", name="a.mp4")
