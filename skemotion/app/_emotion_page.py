@@ -14,7 +14,7 @@ from typing import Any, Self
 import joblib
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import plural
+from ..base import UnsuitableModelError, plural
 from ..io import MediaError
 from ._answer import answer_recording, enrol_recording
 from ._enrolment import speaker_scalers
@@ -64,7 +64,7 @@ class EmotionPage:
     ------
     ImportError
         If Gradio is not installed.
-    TypeError
+    UnsuitableModelError
         If the model has no `predict_proba`, or only reads files of landmarks.
 
     Examples
@@ -82,13 +82,13 @@ class EmotionPage:
     ) -> None:
         check_is_fitted(model)
         if not hasattr(model, "predict_proba"):
-            raise TypeError(
+            raise UnsuitableModelError(
                 f"A page needs a model with predict_proba, got {type(model).__name__}: put it in a "
                 "CalibratedClassifierCV(ensemble=False)."
             )
         columns = set(getattr(model, "feature_names_in_", ()))
         if "landmarks" in columns and columns.isdisjoint(("video", "audio")):
-            raise TypeError(
+            raise UnsuitableModelError(
                 "A page needs a model of picture or sound, got one of landmarks' files, which a "
                 "recording does not have: train it with picture='face'."
             )

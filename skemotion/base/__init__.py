@@ -17,6 +17,7 @@ from ._columns import (
     object_array,
     one_column,
 )
+from ._errors import UnsuitableModelError
 from ._groups import group_params
 from ._interrupts import ended_by_interrupts
 from ._kinds import rows_from
@@ -35,6 +36,7 @@ __all__ = [
     "ClipTransformer",
     "ClipWindow",
     "TableOutputMixin",
+    "UnsuitableModelError",
     "as_table",
     "as_table_for",
     "check_cell",

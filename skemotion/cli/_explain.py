@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ._messages import naming_model
+from ._messages import naming_model, print_line
 from ._options import Commands, check_folder
 
 # As in skemotion.inspection, which takes seconds to import.
@@ -36,9 +36,10 @@ def run(options: argparse.Namespace) -> int:
     with naming_model(options.model):
         explanation = explain(model, options.clip, target=options.target)
     if options.out is None:
-        print(explanation)
+        for line in str(explanation).split("\n"):
+            print_line([line])
     else:
-        print(f"Saved {write_explanation(explanation, options.out)}")
+        print_line([f"Saved {write_explanation(explanation, options.out)}"])
     return 0
 
 

@@ -64,21 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _Warnings()
             with limits_given(options), cluster_given(options):
                 return int(options.run(options))
-    except BrokenPipeError:
-        # The reader, such as `head`, has what it wants. Python writes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (ValueError, OSError, ImportError) as error:
+    except (Exception, _EndError, KeyboardInterrupt) as error:
+        end = _end_at(error)
+        if end is not None:
+            _end(end, getattr(options, "interrupted", _INTERRUPTED))
+        if isinstance(error, BrokenPipeError):
+            # The reader, such as `head`, has what it wants. Python writes once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        if not isinstance(error, ValueError | OSError | ImportError):
+            raise
         complain(error)
         return 1
-    except (_EndError, KeyboardInterrupt) as end:
-        complain(getattr(options, "interrupted", _INTERRUPTED))
-        # Those of joblib, which may be deep in a decoder; the others end with this process.
-        for child in multiprocessing.active_children():
-            if child.pid:
-                with suppress(OSError):  # it has ended; joblib's have no working kill()
-                    os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        os._exit(128 + (end.args[0] if isinstance(end, _EndError) else signal.SIGINT))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -96,6 +93,25 @@ def _parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add(commands)
     return parser
+
+
+def _end_at(error: BaseException | None) -> _EndError | KeyboardInterrupt | None:
+    """Return what ended a run, also where clearing up failed, as on a terminal that is gone."""
+    while error is not None and not isinstance(error, _EndError | KeyboardInterrupt):
+        error = error.__context__
+    return error
+
+
+def _end(end: _EndError | KeyboardInterrupt, words: str) -> NoReturn:
+    """End this process and its children."""
+    # Those of joblib, which may be deep in a decoder; the others end with this process.
+    for child in multiprocessing.active_children():
+        if child.pid:
+            with suppress(OSError):  # it has ended; joblib's have no working kill()
+                os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    with suppress(OSError):  # the terminal may be gone
+        complain(words)
+    os._exit(128 + (end.args[0] if isinstance(end, _EndError) else signal.SIGINT))
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

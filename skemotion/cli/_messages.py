@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 # Of right to left, which would show a name as another.
 _TURNS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -18,12 +18,25 @@ def complain(problem: Exception | str) -> None:
 
 
 @contextmanager
-def naming_model(path: Path) -> Iterator[None]:
-    """Have what is raised of a model that does not fit, a TypeError, name the model's file."""
+def naming_model(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have what a model raises where it is asked, such as a forged one, name the model's file.
+
+    What has words of its own comes through: ValueErrors, of clips, and what the system refuses.
+    """
+    # Imported with the model: help should not wait for it.
+    from ..base import UnsuitableModelError
+
     try:
         yield
-    except TypeError as error:
+    except (ValueError, OSError, ImportError):
+        raise
+    except UnsuitableModelError as error:
         raise ValueError(f"{path}: {error}") from error
+    except Exception as error:
+        raise ValueError(
+            f"{path}: the model fails: {type(error).__name__}: {error}. Is the file damaged or "
+            "altered? Copy or download it again, or train the model again."
+        ) from error
 
 
 def print_line(words: Sequence[str]) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ._cluster import cluster_options
-from ._messages import complain, print_line
+from ._messages import complain, naming_model, print_line
 from ._options import Commands, check_folder, column_options, jobs_options
+
+if TYPE_CHECKING:
+    from ..pipeline import ClipPrediction
 
 # Times the duration of a training clip.
 _MUCH_LONGER = 5
@@ -60,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     clips = find_clips(
         options.paths, video=options.video, audio=options.audio, landmarks=options.landmarks
     )
-    column = training.get("speaker") or "speaker"
+    column = training.get("speaker")
+    if not (column and isinstance(column, str)):  # the file may say anything
+        column = "speaker"
     if options.speaker is not None:
         clips[column] = options.speaker
     nameless = len(clips) if column not in clips else int(clips[column].isna().sum())
@@ -72,17 +79,18 @@ def run(options: argparse.Namespace) -> int:
             "by --speaker or in a table."
         )
     n_failed = 0
-    predictions = predict_clips(
-        model,
-        clips,
-        out=options.out,
-        resume=options.resume,
-        memory=getattr(options, "cache", None),
-        n_jobs=options.jobs,
-    )
+    with naming_model(options.model):
+        predictions = predict_clips(
+            model,
+            clips,
+            out=options.out,
+            resume=options.resume,
+            memory=getattr(options, "cache", None),
+            n_jobs=options.jobs,
+        )
     # Closed also where the reader of what is printed has gone, or the run is interrupted.
     with closing(predictions):
-        for prediction in predictions:
+        for prediction in _asked(options.model, predictions):
             if prediction.error is not None:
                 complain(prediction.error)
                 n_failed += 1
@@ -95,12 +103,20 @@ def run(options: argparse.Namespace) -> int:
     return 1 if n_failed else 0
 
 
-def _warn_of_length(clip: str, usual: float | None) -> None:
+def _asked(model: str, predictions: Iterator[ClipPrediction]) -> Iterator[ClipPrediction]:
+    """Yield predictions; what fails in between, and not where they are printed, is the model's."""
+    with naming_model(model):
+        yield from predictions
+
+
+def _warn_of_length(clip: str, usual: Any) -> None:
     """Say so where a clip is of a length that the model knows nothing of."""
     from ..io import claimed_seconds
 
-    seconds = None if usual is None else claimed_seconds(clip)
-    if usual is not None and seconds is not None and seconds > _MUCH_LONGER * usual:
+    if not isinstance(usual, int | float):  # nobody has said, or the file says anything
+        return
+    seconds = claimed_seconds(clip)
+    if seconds is not None and seconds > _MUCH_LONGER * usual:
         complain(
             f"warning: {clip}: {seconds:.0f} s, where the model was trained on clips of about "
             f"{usual:.1f} s: one emotion for all of it means little. skemotion timeline gives them "

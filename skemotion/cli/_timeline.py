@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     parts = [None if path is None else _part(path) for path in outputs]
     _check_parts(parts, resume=options.resume)
     from .. import limits
+    from ..base import UnsuitableModelError
     from ..inspection import write_timeline
     from ..model_selection import predict_timeline
     from ..persistence import load_model
@@ -53,33 +54,37 @@ def run(options: argparse.Namespace) -> int:
     n_failed = 0
     for clip, path, part in zip(options.clips, outputs, parts, strict=True):
         if options.resume and path and part and path.exists() and not part.exists():
-            print(f"{path} is there already", flush=True)
+            print_line([f"{path} is there already"])
             continue
-        with naming_model(options.model):
-            try:
-                with limits(
+        try:
+            with (
+                naming_model(options.model),
+                limits(
                     max_seconds=_MOST_SECONDS,
                     max_frames=_MOST_FRAMES,
                     max_decoded_pixels=_MOST_PIXELS,
-                ):
-                    timeline = predict_timeline(
-                        model,
-                        clip,
-                        options.window,
-                        options.hop,
-                        smooth=options.smooth,
-                        fps=options.fps,
-                        checkpoint=part,
-                        verbose=path is not None,
-                    )
-            except ValueError as error:
-                complain(error)
-                n_failed += 1
-                continue
+                ),
+            ):
+                timeline = predict_timeline(
+                    model,
+                    clip,
+                    options.window,
+                    options.hop,
+                    smooth=options.smooth,
+                    fps=options.fps,
+                    checkpoint=part,
+                    verbose=path is not None,
+                )
+        except ValueError as error:
+            if isinstance(error.__cause__, UnsuitableModelError):  # for any clip
+                raise
+            complain(error)
+            n_failed += 1
+            continue
         if path is None:
             _print(timeline, clip)
         else:
-            print(f"Saved {write_timeline(timeline, path)}", flush=True)
+            print_line([f"Saved {write_timeline(timeline, path)}"])
         if part is not None:
             part.unlink()
     return 1 if n_failed else 0

@@ -118,7 +118,8 @@ class Explanation:
             f"  {row['modality']}: {row['part']} {signed(row['effect'])}"
             for row in self.parts.head(8).to_dict("records")
         ]
-        return "\n".join(lines)
+        # Names and labels of other people may hold line breaks.
+        return "\n".join(line.replace("\r", "\\r").replace("\n", "\\n") for line in lines)
 
     @property
     def headline(self) -> str:

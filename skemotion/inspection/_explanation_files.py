@@ -47,7 +47,8 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
     path : path-like
         Where to; the ending says what: ``.html``, one file with the picture and tables that opens
         in any browser without a network; ``.png``, ``.svg`` or ``.pdf``, the picture; ``.csv``, the
-        details. An existing file is replaced.
+        details, with labels as the model has them: a spreadsheet would compute one that begins with
+        ``=``, ``+``, ``-`` or ``@``. An existing file is replaced.
 
     Returns
     -------

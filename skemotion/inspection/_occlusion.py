@@ -14,7 +14,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils import Tags
 
-from ..base import as_table_for, is_missing, model_parts, object_array, speaker_columns
+from ..base import (
+    UnsuitableModelError,
+    as_table_for,
+    is_missing,
+    model_parts,
+    object_array,
+    speaker_columns,
+)
 from ..classification import FusionClassifier
 from ..io import MediaError, without_workers
 from ..pipeline import ClipPipeline, UnusableClipWarning
@@ -82,7 +89,7 @@ class OccludedClip:
         self.gives_probabilities = hasattr(model, "predict_proba")
         self._method = "predict_proba" if self.gives_probabilities else "decision_function"
         if not hasattr(model, self._method):
-            raise TypeError(
+            raise UnsuitableModelError(
                 f"explain expected a classifier with predict_proba or decision_function, got "
                 f"{type(model).__name__}."
             )
@@ -92,7 +99,7 @@ class OccludedClip:
         self._speaker = self._speaker_of(X)
         found = find_described(self._model, self._speaker)
         if not found:
-            raise TypeError(
+            raise UnsuitableModelError(
                 f"explain expected a model with a ClipPipeline, such as make_emotion_pipeline "
                 f"gives, got {type(model).__name__} without one."
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +57,11 @@ def write_timeline(timeline: pd.DataFrame, path: str | os.PathLike[str]) -> Path
     -----
     Windows overlap, where subtitles and intervals must not. There each window stands for the time
     that is nearer to its middle than to its neighbours', and equal labels that follow each other
-    become one.
+    become one. Line breaks in labels become spaces there.
+
+    Labels in a ``.csv`` file are as the model has them: of a model that you do not trust, read it
+    with pandas, since a spreadsheet would compute a label that begins with ``=``, ``+``, ``-`` or
+    ``@``.
 
     Examples
     --------
@@ -171,7 +177,9 @@ def _write_srt(timeline: pd.DataFrame, path: Path) -> None:
 
 def _write_vtt(timeline: pd.DataFrame, path: Path) -> None:
     cues = [
-        f"{_clock(span.start, '.')} --> {_clock(span.end, '.')}\n{_caption(span)}\n"
+        f"{_clock(span.start, '.')} --> {_clock(span.end, '.')}\n"
+        # The format's own marks are < and &.
+        f"{escape(_caption(span), quote=False)}\n"
         for span in timeline_spans(timeline)
     ]
     path.write_text("\n".join(["WEBVTT\n", *cues]), encoding="utf-8")
@@ -197,7 +205,7 @@ def _write_textgrid(timeline: pd.DataFrame, path: Path) -> None:
         f"        intervals: size = {len(intervals)}",
     ]  # fmt: skip
     for number, (start, end, label) in enumerate(intervals, 1):
-        text = label.replace('"', '""')
+        text = _in_one_line(label).replace('"', '""')
         lines += [
             f"        intervals [{number}]:",
             f"            xmin = {start:.6f}",
@@ -223,7 +231,14 @@ def _clock(seconds: float, point: str) -> str:
 
 
 def _caption(span: Span) -> str:
-    return f"{span.label} ({span.probability:.0%})"
+    return f"{_in_one_line(span.label)} ({span.probability:.0%})"
+
+
+def _in_one_line(label: str) -> str:
+    """Replace line breaks, after which readers expect times, and other control characters."""
+    return "".join(
+        " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in label
+    )
 
 
 #: What writes a timeline, by the ending of the file's name.

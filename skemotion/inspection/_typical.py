@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _is_fitted
 
-from ..base import model_parts
+from ..base import UnsuitableModelError, model_parts
 from ..classification import FusionClassifier
 from ..decomposition import MiniRocket, MultiRocket
 from ..pipeline import ClipPipeline
@@ -106,7 +106,7 @@ def _visit(
     elif isinstance(model, CalibratedClassifierCV):
         one = model.calibrated_classifiers_[0].estimator
         if any(isinstance(part, ClipPipeline) for part in model_parts(one)):
-            raise TypeError(
+            raise UnsuitableModelError(
                 f"explain expected one model, got a CalibratedClassifierCV of "
                 f"{len(model.calibrated_classifiers_)}: fit it with ensemble=False."
             )

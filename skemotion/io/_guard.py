@@ -250,7 +250,8 @@ def _send(connection: Connection, word: str, report: Report) -> None:
     try:
         content = quickly_pickled((word, *report))
         if report.error is not None:
-            pickle.loads(content)  # exceptions may be pickled that cannot be unpickled
+            # Exceptions may be pickled that cannot be unpickled, or not be shown.
+            str(pickle.loads(content)[2])
     except Exception as problem:
         found = type(report.value).__name__ if report.error is None else _text(report.error)
         error = RuntimeError(

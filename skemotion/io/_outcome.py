@@ -29,8 +29,14 @@ class Outcome(NamedTuple):
 
     def result(self, name: str) -> Any:
         """Return the value, or raise the error; that of a worker's end names the clip."""
-        if self.error is not None:
+        if isinstance(self.error, Exception | KeyboardInterrupt):
             raise self.error
+        if self.error is not None:  # would end this process, too
+            raise MediaError(
+                f"{name}: expected a clip, found one at which the decoder or a step gives up "
+                f"({type(self.error).__name__}: {self.error}). Leave the clip out, or make or "
+                "download it again."
+            ) from self.error
         if self.end == "time":
             raise beyond_limit(name, "max_decode_seconds", "one for which a worker takes longer")
         if self.end == "crash":

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from ..base import model_parts
+from ..base import UnsuitableModelError, model_parts
 from ..io import Limits, call_isolated, claimed_seconds, enforced, identity, limits_in_force
 from ..preprocessing import SpeakerScaler
 from ._prepared_clips import with_prepared_clips
@@ -109,7 +109,7 @@ def predict_timeline(
 
     Raises
     ------
-    TypeError
+    UnsuitableModelError
         If the model has no `predict_proba`.
     ValueError
         If the speaker is not enrolled, or the checkpoint is of another recording, other settings
@@ -166,7 +166,7 @@ def predict_timeline(
     """
     check_is_fitted(model)
     if not hasattr(model, "predict_proba"):
-        raise TypeError(
+        raise UnsuitableModelError(
             f"predict_timeline expected a model with predict_proba, got {type(model).__name__}: "
             "put it in a CalibratedClassifierCV(ensemble=False)."
         )

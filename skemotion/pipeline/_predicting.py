@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ..base import as_table_for, clip_column, is_missing, model_parts
+from ..base import UnsuitableModelError, as_table_for, clip_column, is_missing, model_parts
 from ..io import Limits, clip_name, enforced, limits_in_force
 from ._cache import ClipCache
 from ._prediction_file import ClipPrediction, PredictionFile
@@ -75,6 +75,8 @@ def predict_clips(
     ------
     NotFittedError
         If the model is not fitted.
+    UnsuitableModelError
+        If the model predicts nothing.
     ValueError
         If `out` has another suffix, or contains predictions of other clips.
     FileExistsError
@@ -109,6 +111,11 @@ def predict_clips(
     None False
     """
     check_is_fitted(model)
+    if not (hasattr(model, "predict_proba") or hasattr(model, "predict")):
+        raise UnsuitableModelError(
+            f"predict_clips expected a model with predict_proba or predict, got "
+            f"{type(model).__name__}: put a classifier at its end."
+        )
     X = X if hasattr(X, "columns") else rows_of(X)
     names = _names(X)
     X = as_table_for(model, X)

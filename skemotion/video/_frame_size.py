@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import clip_column, is_missing
-from ..io import MediaError, Source, call_isolated, clip_name
+from ..io import (
+    Limits,
+    MediaError,
+    Source,
+    call_isolated,
+    clip_name,
+    enforced,
+    limits_in_force,
+)
 from ._decoding import decode_clip, shrink_clip
 
 
@@ -61,14 +69,17 @@ def common_frame_size(clips: Any, scale: float = 1 / 3) -> tuple[int, int]:
             return _size_of(shrink_clip(clip[:1], n_frames=1, scale=scale))
         try:
             # The first clip may crash the decoder like any other.
-            return call_isolated(_decoded_size, clip, scale, name=clip_name(clip))
+            return call_isolated(
+                _decoded_size, limits_in_force(), clip, scale, name=clip_name(clip)
+            )
         except MediaError as error:
             reason = str(error)
     raise MediaError(f"None of the clips can be read. The last: {reason}")
 
 
-def _decoded_size(clip: Source, scale: float) -> tuple[int, int]:
-    return _size_of(decode_clip(clip, n_frames=1, scale=scale))
+def _decoded_size(limits: Limits, clip: Source, scale: float) -> tuple[int, int]:
+    with enforced(limits):  # a worker does not know its caller's
+        return _size_of(decode_clip(clip, n_frames=1, scale=scale))
 
 
 def _size_of(frames: NDArray[Any]) -> tuple[int, int]:

@@ -99,6 +99,41 @@ def test_subtitles(timeline, tmp_path, ending):
         assert int(cue[10]) == pytest.approx(100 * share, abs=0.6)
 
 
+@pytest.fixture
+def hostile():
+    """A label with line breaks and marks, after which a reader would see a cue more."""
+    label = "R&B <b>\r\n\n00:01.000 --> 00:09.000\nforged\u2028\x1b[2Jend"
+    table = {"start": [0.0], "end": [3.0], "label": [label], "modalities": ["audio"], label: [0.9]}
+    return pd.DataFrame(table)
+
+
+def test_labels_cannot_forge_cues(hostile, tmp_path):
+    import av
+
+    shown = "R&B <b>   00:01.000 --> 00:09.000 forged  [2Jend (90%)"
+    vtt = write_timeline(hostile, tmp_path / "a.vtt")
+    escaped = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert vtt.read_text("utf-8") == f"WEBVTT\n\n00:00:00.000 --> 00:00:03.000\n{escaped}\n"
+    srt = write_timeline(hostile, tmp_path / "a.srt")
+    assert srt.read_text("utf-8") == f"1\n00:00:00,000 --> 00:00:03,000\n{shown}\n"
+    for path in (vtt, srt):
+        with av.open(str(path)) as container:
+            assert sum(packet.size > 0 for packet in container.demux()) == 1
+    text = write_timeline(hostile, tmp_path / "a.TextGrid").read_text("utf-8")
+    label = shown.removesuffix(" (90%)")
+    assert text.splitlines()[-1] == f'            text = "{label}"'
+
+
+def test_labels_in_tables_stay_as_they_are(tmp_path):
+    for label in ("=1+1", "-1", "@a", "\ta"):
+        table = pd.DataFrame(
+            {"start": [0.0], "end": [3.0], "label": [label], "modalities": ["audio"], label: [0.9]}
+        )
+        read = pd.read_csv(write_timeline(table, tmp_path / "a.csv"), dtype={"label": str})
+        assert read["label"].tolist() == [label]
+        assert list(read) == list(table)
+
+
 def test_subtitles_are_read_by_ffmpeg(timeline, tmp_path):
     import av
 

@@ -27,7 +27,7 @@ from skemotion import MediaError, limits
 from skemotion.audio import AudioLoader
 from skemotion.io import Limits, identity, limits_in_force
 from skemotion.pipeline import ClipPipeline
-from skemotion.video import VideoLoader, decode_clip
+from skemotion.video import VideoLoader, common_frame_size, decode_clip
 from skemotion.video._frame_stream import file_frames
 
 
@@ -563,3 +563,15 @@ def test_different_limits_of_threads_are_not_confused():
         holding.result()
         assert "Set n_jobs of the ClipPipeline instead" in str(refused.value.__cause__)
         assert seconds_by_processes() == [7, 7]
+
+
+def test_the_callers_limits_apply_to_the_size_of_frames(tmp_path):
+    clip = tmp_path / "a.mkv"
+    clip.write_bytes(encode_video(np.zeros((2, 48, 66), np.uint8)))
+    assert common_frame_size([clip]) == (16, 22)
+    with limits(max_pixels=48 * 66 - 1), pytest.raises(MediaError, match="None of the clips"):
+        common_frame_size([clip])
+    with pytest.raises(MediaError, match="may lead to another"):
+        common_frame_size(["memory://lost.mkv"])
+    with limits(allow_urls=True), pytest.raises(MediaError, match="FileNotFoundError"):
+        common_frame_size(["memory://lost.mkv"])

@@ -17,10 +17,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
-from skemotion import limits
+from skemotion import MediaError, limits
 from skemotion.audio import AudioLoader
+from skemotion.base import UnsuitableModelError
 from skemotion.decomposition import TrajectoryStatistics
-from skemotion.io import limits_in_force, run_isolated, without_workers
+from skemotion.io import call_isolated, limits_in_force, run_isolated, without_workers
 from skemotion.pipeline import (
     ClipPipeline,
     UnusableClipWarning,
@@ -198,6 +199,31 @@ def test_what_the_caller_cannot_read_is_one_calls_error():
     found = list(run_isolated(act, [(number,) for number in range(4)], 2))
     assert [outcome.value for outcome in found] == [0, None, 2, 3]
     assert "cannot be read (ZeroDivisionError: " in str(found[1].error)
+
+
+def test_an_error_that_cannot_be_shown_is_told(folder, monkeypatch):
+    def act():
+        sys.path.insert(0, str(folder))
+        import odd_errors as odd
+
+        raise odd.Speechless
+
+    monkeypatch.syspath_prepend(folder)
+    with pytest.raises(RuntimeError, match=r"cannot be sent \(TypeError: .*\): \(Speechless, "):
+        call_isolated(act, name="a.mp4")
+
+
+def test_a_worker_that_gives_up_does_not_end_its_caller():
+    with pytest.raises(MediaError, match=r"^a\.mp4: .* gives up \(SystemExit: enough\)"):
+        call_isolated(sys.exit, "enough", name="a.mp4")
+
+
+def test_a_model_that_predicts_nothing_is_refused():
+    model = stages({}).fit(numbers(2))
+    with pytest.raises(
+        UnsuitableModelError, match="expected a model with predict_proba or predict"
+    ):
+        predict_clips(model, numbers(2))
 
 
 def test_what_cannot_be_sent_is_one_clips(folder):
