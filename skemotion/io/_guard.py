@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ._folder import go_to_folder
 from ._limits import Limits, enforced
-from ._memory import limited_memory, prefer_for_the_oom_killer
+from ._memory import leave_no_core, limited_memory, prefer_for_the_oom_killer
 from ._pickling import quickly_pickled
 from ._printing import print_leniently, print_out
 
@@ -165,6 +165,7 @@ def _fork(control: Connection, handle: int) -> int:
             signal.signal(number, _inherited[number] or signal.SIG_DFL)
         control.close()
         prefer_for_the_oom_killer()
+        leave_no_core()
         print_leniently()
         os.set_inheritable(handle, False)
         # Held until the process is gone, which the caller takes the end of the connection for.

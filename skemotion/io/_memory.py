@@ -14,6 +14,14 @@ def prefer_for_the_oom_killer() -> None:
         file.write("800")
 
 
+def leave_no_core() -> None:
+    """Write no image of this process when it crashes, which takes long and fills the disk."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 @contextmanager
 def limited_memory(n_bytes: int | None) -> Iterator[None]:
     """Refuse more memory than so many bytes besides what there is, where the system can.

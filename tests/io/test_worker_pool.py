@@ -69,6 +69,8 @@ def act(deed, *arguments):
             except OSError:
                 continue
         time.sleep(600)
+    if deed == "signal":
+        os.kill(os.getpid(), arguments[0])
     if deed == "max_frames":
         return limits_in_force().max_frames
     return os.getpid()
@@ -129,8 +131,6 @@ def check_pool():
 
 @pytest.fixture
 def new_pool():
-    POOL.close()
-    yield
     POOL.close()
 
 
@@ -232,7 +232,7 @@ def test_an_abandoned_run_may_end_in_the_middle_of_a_request(monkeypatch):
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_ctrl_c_while_the_guard_ends(new_pool):
+def test_ctrl_c_while_the_guard_ends():
     values(("return", 1))
     pid = POOL._guard.process.pid
     os.kill(pid, signal.SIGSTOP)  # so that it takes a while
@@ -243,7 +243,7 @@ def test_ctrl_c_while_the_guard_ends(new_pool):
     check_pool()
 
 
-def test_a_guard_that_does_not_answer_is_replaced(monkeypatch, new_pool):
+def test_a_guard_that_does_not_answer_is_replaced(monkeypatch):
     values(("return", 1), n_workers=1)
     stopped = POOL._guard
     os.kill(stopped.process.pid, signal.SIGSTOP)
@@ -255,13 +255,15 @@ def test_a_guard_that_does_not_answer_is_replaced(monkeypatch, new_pool):
     check_pool()
 
 
-def test_a_system_that_refuses_processes_is_told_in_words(new_pool):
+def test_a_system_that_refuses_processes_is_told_in_words(monkeypatch):
+    monkeypatch.setattr(POOL, "_idle", [])
     refuses = Does(
         "import os\ndef fork():\n    raise BlockingIOError(11, 'no more processes')\nos.fork = fork"
     )
     with pytest.raises(RuntimeError, match=r"cannot be started \(.*no more processes\).*n_jobs"):
         outcomes((0,), function=refuses)
-    assert POOL._guard.process.poll() is None
+    assert not POOL._guard.has_ended()
+    POOL.close()
 
 
 PRINTS = """
@@ -288,6 +290,7 @@ def test_nobody_reads_what_is_printed(where):
 def test_what_is_printed_comes_before_the_result(new_pool, capfd):
     assert outcomes(("printed",), function=print)[0].error is None
     assert capfd.readouterr().out == "printed\n"
+    POOL.close()
 
 
 def test_a_call_that_ends_in_time_is_heard_late():
@@ -381,6 +384,22 @@ def compile_in_a_fork():
 
 
 @linux
+def test_any_signal_has_a_name():
+    calls = [("signal", number) for number in (signal.SIGABRT, signal.SIGRTMIN + 1)]
+    found = [outcome.signal for outcome in outcomes(*calls)]
+    assert found == ["SIGABRT", f"signal {signal.SIGRTMIN + 1}"]
+
+
+@linux
+def test_a_crash_writes_no_image(monkeypatch):
+    values(("return", 1))
+    monkeypatch.setattr(POOL, "_idle", [])
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.prlimit(POOL._guard.process.pid, resource.RLIMIT_CORE, (hard, hard))
+    assert values((resource.RLIMIT_CORE,), function=resource.getrlimit) == [(0, hard)]
+
+
+@linux
 def test_a_crash_is_seen_at_once_whatever_the_worker_has_forked():
     start = time.monotonic()
     [outcome] = outcomes(("fork and crash",))
@@ -449,7 +468,7 @@ def test_workers_run_what_has_been_reloaded(tmp_path, monkeypatch):
     module = importlib.import_module("module_to_be_reloaded")
     assert values((3,), function=module.change) == [6]
     guard = POOL._guard
-    results = run_isolated(act, [("return", 0), ("sleep", 1), ("return", 2)], 2)
+    results = run_isolated(act, [("return", 0), ("sleep", 0.6), ("return", 2)], 2)
     next(results)
     [at_work] = results.gi_frame.f_locals["run"].workers
     assert values((4,), function=module.change) == [8]
