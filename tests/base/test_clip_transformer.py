@@ -177,7 +177,7 @@ def test_a_stage_that_returns_no_numbers_is_named(result, found):
     with pytest.warns(UnusableClipWarning, match=message):
         table = ClipPipeline([("f", stage)], on_error="nan", flatten=True).fit_transform(clips)
     assert np.isnan(table).all(axis=1).tolist() == [False, True]
-    with pytest.raises(ValueError, match="None of the clips can be used.*gives no array"):
+    with pytest.raises(ValueError, match=r"None of the clips can be used.*gives no array"):
         ClipPipeline([("f", stage)], on_error="nan").fit_transform([np.ones(5), np.ones(5)])
 
 
