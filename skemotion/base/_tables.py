@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._columns import clip_column, is_sound
+from ._columns import clip_column, is_missing, is_sound
 from ._parts import model_parts
 
 
@@ -67,7 +67,7 @@ def as_table(X: Any, columns: Sequence[str], extra: Sequence[str] = ()) -> pd.Da
 
 
 def as_table_for(model: Any, X: Any) -> Any:
-    """Make a table of clips for a fitted model that reads columns by name.
+    """Make of a table of clips, or of clips, what a fitted model reads.
 
     Parameters
     ----------
@@ -78,15 +78,16 @@ def as_table_for(model: Any, X: Any) -> Any:
 
     Returns
     -------
-    table : DataFrame of shape (n_clips, n_columns), or X itself
+    table : DataFrame of shape (n_clips, n_columns), list of n_clips, or X itself
         With the columns of `feature_names_in_`, and those of speakers that X has; columns of
-        speakers that X lacks hold None. X itself if the model reads no columns by name, or X is
-        neither a table nor a column of clips.
+        speakers that X lacks hold None. For a model that reads no columns by name, the clip of each
+        row of a table of video and audio, and anything else as it is; as also what is neither a
+        table nor a column of clips.
 
     Raises
     ------
     ValueError
-        As for `as_table`.
+        As for `as_table`; or if the model takes one clip, and a row has two.
 
     Examples
     --------
@@ -99,6 +100,8 @@ def as_table_for(model: Any, X: Any) -> Any:
     0  b.mp4
     """
     names = getattr(model, "feature_names_in_", None)
+    if names is None and {"video", "audio"} <= set(getattr(X, "columns", ())):
+        return _one_clip_a_row(X)
     if names is None or not (hasattr(X, "columns") or clip_column(X) is not None):
         return X
     names = list(names)
@@ -107,6 +110,30 @@ def as_table_for(model: Any, X: Any) -> Any:
     table = as_table(X, [name for name in names if name not in speakers], extra)
     # Columns may be selected by position.
     return table[[*names, *(name for name in extra if name not in names)]]
+
+
+def _one_clip_a_row(X: Any) -> list[Any]:
+    table = as_table(X, [name for name in ("video", "audio", "landmarks") if name in X.columns])
+    clips = []
+    for row, cells in enumerate(table.itertuples(index=False)):
+        found: list[Any] = []
+        for cell in cells:
+            if not is_missing(cell) and not any(
+                cell is clip or _same(cell, clip) for clip in found
+            ):
+                found.append(cell)
+        if len(found) > 1:
+            raise ValueError(
+                f"Row {row} has {len(found)} clips ({', '.join(map(str, found))}), and the model "
+                "takes one. Give files of one kind, or one column of the table."
+            )
+        clips.append(found[0] if found else None)
+    return clips
+
+
+def _same(one: Any, other: Any) -> bool:
+    paths = (str, os.PathLike)
+    return isinstance(one, paths) and isinstance(other, paths) and str(one) == str(other)
 
 
 def speaker_columns(model: Any) -> set[str]:

@@ -194,7 +194,7 @@ def _in_bounds(kernels: RocketKernels, n_channels: int, n_points: int) -> bool:
         and len(PLACES) * n_biases.sum(dtype=np.int64) == len(biases)
         and starts[0] == 0
         and starts[-1] == len(channels)
-        and np.all(np.diff(starts) >= 0)
+        and np.all(starts[1:] >= starts[:-1])
         and np.all((channels >= 0) & (channels < n_channels))
     )
 

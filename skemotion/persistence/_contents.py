@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Collection, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZipFile, is_zipfile
 
 import numpy as np
@@ -17,6 +17,7 @@ from ._parts import Parts, nodes
 
 _MOST_UNPACKED = 64 * 2**20  # bytes, up to which ratios do not matter
 _HEADER = 20_000  # bytes, more than NumPy reads as the header of an array
+_LONGEST_OF_NONE = 10**5
 _REPEATS = 8  # parts that several estimators share are read once for each of them
 
 
@@ -53,15 +54,26 @@ def check_contents(
         used = {node["file"] for node in nodes(schema) if "file" in node}
         if set(sizes) - used - {SCHEMA, ABOUT}:
             raise ValueError("a member that is no part of the model")
+        headers = {}
         for name, size in sizes.items():
             with archive.open(name) as member:
                 start = member.read(_HEADER)
                 if start.startswith(np.lib.format.MAGIC_PREFIX):
-                    _check_array(start, size, is_scalar=name in parts.scalars)
+                    headers[name] = _check_array(start, size)
                 elif name in parts.arrays | parts.scalars:
                     raise ValueError("a member that is no array")
                 elif start.startswith(b"PK"):
                     _check_archive(io.BytesIO(start + member.read()))
+    if any(headers[name].shape for name in parts.scalars):
+        raise ValueError("an array in place of a number")
+    # Only what has to be trusted has values of several parts, such as the nodes of trees.
+    is_harmless = not (trusted or parts.unproven)
+    if is_harmless and any(header.dtype.kind == "V" for header in headers.values()):
+        raise ValueError("an array of several values each")
+    for values, mask in parts.masks:
+        shape = headers[values].shape if isinstance(values, str) else (values,)
+        if headers[mask].dtype != bool or headers[mask].shape != shape:
+            raise ValueError("a mask of another size than what it masks")
     n_bytes = sum(sizes.values()) - sizes[SCHEMA]
     n_read = sum(sizes[node["file"]] for node in nodes(schema) if "file" in node)
     if n_read > _MOST_UNPACKED + _REPEATS * n_bytes:
@@ -69,7 +81,12 @@ def check_contents(
     return parts.unproven
 
 
-def _check_array(start: bytes, size: int, *, is_scalar: bool) -> None:
+class _Header(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _check_array(start: bytes, size: int) -> _Header:
     head = io.BytesIO(start)
     version = np.lib.format.read_magic(head)
     first = version == (1, 0)
@@ -77,11 +94,13 @@ def _check_array(start: bytes, size: int, *, is_scalar: bool) -> None:
     shape, _, dtype = read(head)
     if dtype.hasobject or any(side < 0 for side in shape):
         raise ValueError("an array of objects, or of negative size")
-    if is_scalar and shape:
-        raise ValueError("an array in place of a number")
     n_values = math.prod(shape)
     if head.tell() + n_values * dtype.itemsize != size or n_values > size:
         raise ValueError("an array of another size than its header says")
+    # Of no values, it may still have a long side, or long values, for what is computed with it.
+    if not n_values and max(*shape, dtype.itemsize) > _LONGEST_OF_NONE:
+        raise ValueError("an array of nothing that is long all the same")
+    return _Header(shape, dtype)
 
 
 def _check_archive(content: io.BytesIO) -> None:

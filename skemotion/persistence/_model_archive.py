@@ -55,13 +55,13 @@ def read_description(path: Path, file: Any) -> dict[str, Any]:
         with damage_named(path):
             if start != _START:
                 raise ValueError("something before the first member")
-            _check_members(archive)
+            _check_members(archive, file.seek(0, os.SEEK_END))
             about = json.loads(archive.read(ABOUT))
             _check_about(about)
     return about
 
 
-def _check_members(archive: ZipFile) -> None:
+def _check_members(archive: ZipFile, n_bytes: int) -> None:
     """Check that members are as large as they say, before any is read.
 
     Models are saved unpacked. What is packed is unpacked as a whole before a size that lies is
@@ -73,6 +73,9 @@ def _check_members(archive: ZipFile) -> None:
         for member in members
     ):
         raise ValueError("packed members")
+    # Otherwise one would be part of another.
+    if sum(member.file_size for member in members) > n_bytes:
+        raise ValueError("members that are more than the file")
     if len({member.filename for member in members}) < len(members):
         raise ValueError("two members of one name")
     # What stands before them could be a file of another kind at the same time, such as a network.

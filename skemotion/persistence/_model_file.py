@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import check_target
 from ._about import describe, other_versions
-from ._composition import check_parts, suit_here, without_caches
+from ._checks import check_parts
+from ._composition import suit_here, without_caches
 from ._contents import check_contents
 from ._model_archive import (
     ABOUT,

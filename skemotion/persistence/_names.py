@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 )
 
 from ._model_archive import SCHEMA
+from ._parts import nodes
 from ._skops import import_skops
 
 _PACKAGE = __name__.partition(".")[0]
@@ -171,19 +172,38 @@ def dump_publicly(model: BaseEstimator, path: Path) -> None:
 
     skops writes the module that defines a class or function. Models must still load after files of
     this package are renamed: ``skemotion.video.HOG3D`` is written instead of
-    ``skemotion.video._hog3d.HOG3D``.
+    ``skemotion.video._hog3d.HOG3D``. All descriptions of one part become the same, with numbers
+    from 1 on in place of addresses in memory, so that whoever reads them can check that they are.
     """
     skops_io = import_skops()
 
     written = io.BytesIO(skops_io.dumps(model))
     with ZipFile(written) as source, ZipFile(path, "w") as target:
+        schema = json.loads(source.read(SCHEMA))
+        _name_publicly(schema)
+        schema = _renumbered(schema, {})
+        used = {node["file"] for node in nodes(schema) if "file" in node}
         for name in source.namelist():
-            content = source.read(name)
-            if name == SCHEMA:
-                schema = json.loads(content)
-                _name_publicly(schema)
-                content = json.dumps(schema).encode()
-            target.writestr(name, content)
+            if name in used:
+                target.writestr(name, source.read(name))
+        target.writestr(SCHEMA, json.dumps(schema))
+
+
+def _renumbered(part: Any, first: dict[int, Any]) -> Any:
+    """Put the first description of each part in place of all others of its number."""
+    if isinstance(part, list):
+        return [_renumbered(inner, first) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    number = part.get("__id__") if "__loader__" in part else None
+    if number is None:
+        return {key: _renumbered(inner, first) for key, inner in part.items()}
+    if number not in first:
+        made = first[number] = {}
+        new = len(first)
+        for key, inner in part.items():
+            made[key] = new if key == "__id__" else _renumbered(inner, first)
+    return first[number]
 
 
 def _name_publicly(node: Any) -> None:

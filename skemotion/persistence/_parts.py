@@ -19,8 +19,7 @@ _RESULTS = "cv_results_"
 _TYPES = {f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "str", "tuple")}
 # Of keys that are no text: whoever chooses them can have all of them collide.
 _MOST_NUMBERED = 1000
-# What names a part, and differs between two descriptions of it.
-_OWN = ("__id__", "file")
+_LARGEST_NUMBER = 2**32  # of a part: larger ones could be chosen to collide
 _Node = dict[str, Any]
 
 
@@ -43,6 +42,9 @@ class Parts:
         Names that are neither.
     arrays, scalars : set of str
         Members that hold arrays, and single numbers.
+    masks : list of tuple
+        Of each masked array, the member with its values or the number of them, and that with its
+        mask.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Parts:
         self.unproven: set[str] = set()
         self.arrays: set[str] = set()
         self.scalars: set[str] = set()
+        self.masks: list[tuple[str | int, str]] = []
         self._known = known
         self._trusted = set(trusted)
         self._numbered: dict[Any, int | str] = {}
@@ -68,8 +71,11 @@ class Parts:
 
     def _node(self, node: _Node, place: str = "") -> None:
         number, name = node.get("__id__"), name_of(node)
-        if number:
-            # skops makes the first of a number, other than 0, and takes it for all the others.
+        if number is not None:
+            if type(number) is not int or not 0 < number < _LARGEST_NUMBER:
+                raise ValueError("a part of another number than models have")
+            # skops makes the first of a number, and takes it for all the others, whose own parts it
+            # never sees. So they must be the same to the last number.
             if self._numbered.setdefault(number, self._form(node)) != self._form(node):
                 raise ValueError("two parts of one number")
             if (number, place) in self._read:
@@ -84,14 +90,13 @@ class Parts:
             self._others(node)
 
     def _form(self, part: Any) -> int | str:
-        """Return one number for all parts that are equal but for what only names them."""
+        """Return one number for all parts that are the same."""
         if not isinstance(part, dict | list):
             return repr(part)
         form = self._known_forms.get(id(part))
         if form is None:
             items = part.items() if isinstance(part, dict) else enumerate(part)
-            own = _OWN if isinstance(part, dict) and "__loader__" in part else ()
-            parts = tuple((key, self._form(inner)) for key, inner in items if key not in own)
+            parts = tuple((key, self._form(inner)) for key, inner in items)
             form = self._forms.setdefault(parts, len(self._forms))
             self._known_forms[id(part)] = form
         return form
@@ -121,8 +126,13 @@ class Parts:
         elif loader == "NdArrayNode":
             self._array(node)
         elif loader == "MaskedArrayNode":
-            for part in (node["content"]["data"], node["content"]["mask"]):
-                self._node(_of_loader(part, "NdArrayNode"))
+            data, mask = (
+                _of_loader(node["content"][part], "NdArrayNode") for part in ("data", "mask")
+            )
+            self._node(data)
+            self._node(mask)
+            values = data["file"] if data["type"] == "numpy" else len(data["content"])
+            self.masks.append((values, mask["file"]))
         elif loader == "DTypeNode":
             self._node(_of_loader(content, "NdArrayNode"))
         elif loader == "RandomStateNode":
@@ -160,9 +170,9 @@ class Parts:
         if name_of(node) != "numpy.ndarray":
             raise ValueError("a single number of several parts")
         shape = _of_loader(node["shape"], "TupleNode")
-        self._node(shape)
         for part in node["content"]:
             self._node(part, "" if len(shape["content"]) == 1 else _CELL)
+        self._node(shape)
 
     def _others(self, part: Any) -> None:
         """Read all parts in one of a form that is not known."""

@@ -184,6 +184,7 @@ def hog3d(
         if smoothing > _MOST_SMOOTHING:
             raise ValueError(f"smoothing must be at most {_MOST_SMOOTHING}, got {smoothing!r}.")
         frames = _smooth(frames, float(smoothing))
+    n_bins = int(n_bins)  # of NumPy's small types, n_bins + 1 may be 0
     dtype = np.float64 if frames.dtype == np.float64 else np.float32
     sides = _cells(frames.shape, cell_size)
     descriptor = np.empty((*(n // cell for n, cell in sides), n_bins, 2), dtype=dtype)

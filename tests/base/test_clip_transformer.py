@@ -170,12 +170,15 @@ def test_a_stage_that_returns_no_numbers_is_named(result, found):
     message = f"ClipFunction gives no array of numbers for the clip in row 1, but {found}: see"
     with pytest.raises(TypeError, match=message):
         stage.transform([np.ones(9), np.ones(5)])
-    # A mistake in the program, and not in the clip.
-    for on_error in ("raise", "nan"):
-        with pytest.raises(TypeError, match=message):
-            ClipPipeline([("f", stage)], on_error=on_error, flatten=True).fit_transform(
-                [np.ones(9), np.ones(5)]
-            )
+    clips = [np.ones(9), np.ones(5)]
+    with pytest.raises(TypeError, match=message):
+        ClipPipeline([("f", stage)], flatten=True).fit_transform(clips)
+    # Where others give numbers, it is this clip's.
+    with pytest.warns(UnusableClipWarning, match=message):
+        table = ClipPipeline([("f", stage)], on_error="nan", flatten=True).fit_transform(clips)
+    assert np.isnan(table).all(axis=1).tolist() == [False, True]
+    with pytest.raises(ValueError, match=r"None of the clips can be used.*gives no array"):
+        ClipPipeline([("f", stage)], on_error="nan").fit_transform([np.ones(5), np.ones(5)])
 
 
 def test_a_stage_that_takes_what_there_is_not_says_what_there_is():

@@ -19,7 +19,7 @@ from skemotion.audio import AudioLoader
 from skemotion.base import as_table
 from skemotion.classification import FusionClassifier
 from skemotion.decomposition import TrajectoryStatistics
-from skemotion.pipeline import ClipCache, ClipPipeline
+from skemotion.pipeline import ClipCache, ClipPipeline, predict_clips
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,23 @@ def test_a_folder_to_a_table(folder, model, run, tmp_path):
     assert "resume" in again[2][0]
     assert run("predict", model, folder, "-o", out, "--resume") == (status, lines, errors)
     assert out.read_bytes() == before
+
+
+def test_a_model_of_one_column(folder, run, tmp_path):
+    """As one that is trained in Python on a list of paths; the command line finds tables."""
+    describe = ClipPipeline(
+        [("load", AudioLoader()), ("statistics", TrajectoryStatistics(("mean",)))], flatten=True
+    )
+    clips = sorted(map(str, folder.rglob("*[0-4].wav")))
+    model = make_pipeline(describe, GaussianNB()).fit(clips, np.resize(["happy", "sad"], 20))
+    status, lines, errors = run("predict", save_model(model, tmp_path / "model.skops"), *clips[:3])
+    assert (status, errors) == (0, [])
+    assert [line.split("\t")[:2] for line in lines] == [
+        [clip, label] for clip, label in zip(clips[:3], model.predict(clips[:3]), strict=True)
+    ]
+    table = pd.DataFrame({"video": ["a.mp4", clips[0]], "audio": ["a.mp4", "b.wav"]})
+    with pytest.raises(ValueError, match=r"Row 1 has 2 clips .* and the model takes one"):
+        list(predict_clips(model, table))
 
 
 def test_a_cache_is_kept(folder, model, run, tmp_path):

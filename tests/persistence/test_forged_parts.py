@@ -1,19 +1,29 @@
 """Descriptions of parts that no saved model has, whatever skops would make of them."""
 
+import contextlib
+import inspect
 import io
 import json
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import StackingClassifier
+from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from skemotion import load_model, read_model_info, save_model
 from skemotion.decomposition import MultiRocket, TrajectoryResampler
 from skemotion.persistence._parts import nodes
+from skemotion.pipeline import ClipPipeline
+from skemotion.video import HOG3D, VideoLoader
 
 X, Y = np.array([[0.0], [1.0], [2.0], [3.0]] * 5), np.array(["calm", "calm", "sad", "sad"] * 5)
 SCALER = "sklearn.preprocessing._data.StandardScaler"
@@ -54,8 +64,8 @@ def called(name, *arguments):
     return node(name, "ConstructorFromReduceNode", content=many("Tuple", *arguments))
 
 
-def masked(data):
-    mask = array("mask.npy")
+def masked(data, mask="mask.npy"):
+    mask = array(mask)
     return node("numpy.ma.MaskedArray", "MaskedArrayNode", content={"data": data, "mask": mask})
 
 
@@ -164,34 +174,50 @@ def test_parts_of_other_forms_are_refused(path, part, cause):
     refused(path, cause)
 
 
-def test_parts_of_one_number_are_equal(path):
-    """The first of them would be taken for all the others, wherever they stand."""
-    first = many("List", array("a.npy")) | {"__id__": -1}
-    other = many("List", value(1)) | {"__id__": -1}
-    plant(path, many("List", first, first), a=np.zeros(2))
+def numbered(part, number):
+    return part | {"__id__": 10**6 + number}
+
+
+PAIRS = many("List", many("Tuple", value("a"), value(1)))
+
+
+def test_a_part_of_one_number_is_made_once(path):
+    again = numbered(many("List", array("a.npy")), 1)
+    plant(path, many("List", again, again), a=np.zeros(2))
     one, same = load_model(path).intercept_
     assert one is same
-    plant(path, many("List", first, other), a=np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [numbered(PAIRS, 1), numbered(many("List", value(1)), 1)],
+        [numbered(PAIRS, 1), node(SCALER, "ObjectNode", content=numbered(value(None), 1))],
+        [numbered(mapping({"file": value(i)}), 1) for i in range(2)],
+        # Their own parts would be known or not, by the order in which they are read.
+        [
+            cells((1,), numbered(many("List", numbered(value(1), 2)), 1))
+            | {"shape": many("Tuple", numbered(many("List", numbered(value(1), 3)), 1))}
+        ],
+    ],
+)
+def test_parts_of_one_number_are_the_same(path, parts):
+    """skops takes the first for all the others, wherever they stand."""
+    plant(path, many("List", *parts))
     refused(path, "two parts of one number")
-    plant(path, many("List", first, {"__id__": -1}), a=np.zeros(2))
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, "1", 2**61])
+def test_numbers_of_parts_are_those_that_are_saved(path, number):
+    plant(path, value(1) | {"__id__": number})
+    refused(path, "a part of another number than models have")
+
+
+def test_what_only_refers_to_a_part_is_refused(path):
+    plant(path, many("List", numbered(PAIRS, 1), {"__id__": 10**6 + 1}))
     refused(path, "__module__")
-    # Attributes are what an earlier part of the number is, whatever they look like.
-    pairs = many("List", many("Tuple", value("a"), value(1))) | {"__id__": -2}
-    plant(
-        path, many("List", pairs, node(SCALER, "ObjectNode", content=value(None) | {"__id__": -2}))
-    )
-    refused(path, "two parts of one number")
-    # Two that differ in an attribute which is called like a member, or have no number at all.
-    one, two = (mapping({"file": value(given)}) | {"__id__": -3} for given in (1, 2))
-    plant(path, many("List", one, two))
-    refused(path, "two parts of one number")
-    plant(
-        path,
-        many("List", array("a.npy") | {"__id__": 0}, array("schema.json") | {"__id__": 0}),
-        a=np.zeros(2),
-    )
-    refused(path, "a member that is no array")
-    # Equal, but where it may not be.
+    # The same, but where it may not be.
+    first = numbered(many("List", array("a.npy")), 1)
     plant(path, many("List", first, cells((1, 1), first)), a=np.zeros(2))
     refused(path, "numpy.ndarray")
 
@@ -239,19 +265,95 @@ def test_masked_kernels_are_refused():
         model.transform(curves)
 
 
-def test_memory_out_of_proportion_is_not_asked_for(path):
-    dummy = DummyClassifier(strategy="uniform").fit(X, Y)
-    dummy.n_classes_ = 10**9
-    scaler = StandardScaler().fit(X)
-    scaler.mean_ = np.zeros((1000, 1))
-    points = TrajectoryResampler(n_points=10**9).fit([np.zeros((3, 2))])
-    for model, cause in (
-        (dummy, "of 1000000000 classes"),
-        (scaler, "whose mean_ has 2 axes"),
-        (points, "of n_points=1000000000"),
+def test_arrays_of_nothing_or_of_several_values_are_refused(path):
+    results = mapping({"cv_results_": mapping({"a": masked(array("data.npy"))})})
+    plant(path, results, data=np.zeros(2), mask=np.zeros(2, bool))
+    assert load_model(path).intercept_["cv_results_"]["a"].shape == (2,)
+    for data, mask, cause in (
+        (np.zeros(0, [("a", "?", 10)]), np.zeros(2, bool), "an array of several values each"),
+        (np.zeros(3), np.zeros(2, bool), "a mask of another size"),
+        (np.zeros(2), np.zeros(2), "a mask of another size"),
+        (np.zeros((0, 10**6)), np.zeros((0, 10**6), bool), "an array of nothing that is long"),
+        (np.zeros(0, "U1000000"), np.zeros(0, bool), "an array of nothing that is long"),
     ):
-        save_model(model, path)
+        plant(path, results, data=data, mask=mask)
         refused(path, cause)
+
+
+def test_members_that_hold_each_other_are_refused(path):
+    """The directory may have one begin within another, with correct sums of both."""
+    save_model(LogisticRegression().fit(X, Y), path)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("b.npy", b"b" * 10**5)
+    inner = file.getvalue()[: 35 + 10**5]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a.npy", inner)
+        info = archive.getinfo("a.npy")
+        copy = zipfile.ZipInfo("b.npy")
+        copy.header_offset, copy.CRC = info.header_offset + 35, zlib.crc32(b"b" * 10**5)
+        copy.file_size = copy.compress_size = 10**5
+        archive.filelist.append(copy)
+        archive.NameToInfo["b.npy"] = copy
+    with zipfile.ZipFile(path) as archive:
+        assert sum(member.file_size for member in archive.infolist()) > path.stat().st_size
+    refused(path, "members that are more than the file")
+
+
+def changed(model, **attributes):
+    for name, given in attributes.items():
+        setattr(model, name, given)
+    return model
+
+
+def forged_models():
+    """Give models that are saved as they are, and what is wrong with each."""
+    stack = StackingClassifier([("a", LogisticRegression())]).fit(X, Y)
+    tofile = changed(clone(stack).fit(X, Y), stack_method_=["tofile"])
+    yield tofile, "members of which ['tofile'] is called"
+    yield changed(stack, estimators_=[np.zeros(1, "S9")]), "members that are no estimators"
+    yield FunctionTransformer(str).fit(X), "a type in place of a function"
+    for words in ({"out": np.zeros(3)}, {"where": False}, {"casting": "unsafe"}):
+        function = FunctionTransformer(np.negative, kw_args=words).fit(X)
+        yield function, "a function that is told where to write"
+    threshold = FixedThresholdClassifier(LogisticRegression()).fit(X, Y)
+    yield changed(threshold, response_method="tofile"), "of which tofile is called"
+    chosen = SelectFromModel(LogisticRegression()).fit(X, Y)
+    yield changed(chosen, importance_getter=np.negative), "a selection that calls"
+    for n_classes in (10**9, np.array([2])):
+        dummy = DummyClassifier(strategy="uniform").fit(X, Y)
+        yield changed(dummy, n_classes_=n_classes), "with other names of them"
+    tree = DecisionTreeClassifier().fit(X, Y)
+    yield changed(tree, tree_=LogisticRegression()), "a DecisionTreeClassifier without a tree"
+    yield changed(StandardScaler().fit(X), mean_=np.zeros((1000, 1))), "whose mean_ has 2 axes"
+    for n_points in (10**9, np.int64(10**9)):
+        points = TrajectoryResampler(n_points=n_points).fit([np.zeros((3, 2))])
+        yield points, "of n_points=1000000000"
+    yield ClipPipeline([("load", VideoLoader(size=(10**7, 2)))]), "of size=10000000"
+
+
+@pytest.mark.parametrize(("model", "cause"), [pytest.param(*pair) for pair in forged_models()])
+def test_calls_and_memory_that_a_file_chooses_are_refused(path, model, cause):
+    save_model(model, path)
+    refused(path, cause)
+
+
+def test_numbers_of_numpy_become_pythons(path):
+    """Those of small types overflow: n_bins + 1 would be 0, and histograms of any memory."""
+    cells = tuple(np.uint8([5, 5, 6]))
+    model = ClipPipeline([("hog3d", HOG3D(cell_size=cells, n_bins=np.uint8(255)))], flatten=True)
+    frames = np.random.default_rng(0).integers(0, 255, (1, 6, 12, 14), dtype=np.uint8)
+    assert model.fit_transform(frames).shape == (1, 2 * 2 * 255 * 2)
+    [(_, hog)] = load_model(save_model(model, path)).steps
+    assert [type(number) for number in (hog.n_bins, *hog.cell_size)] == [int] * 4
+
+
+def test_functions_whose_signature_was_looked_at_load(path):
+    model = FunctionTransformer(np.log1p).fit(X)
+    save_model(model, path)
+    with contextlib.suppress(ValueError):  # NumPy keeps it from 2.4 on, in the function
+        inspect.signature(np.log1p)
+    np.testing.assert_array_equal(load_model(path).transform(X), np.log1p(X))
 
 
 @pytest.mark.parametrize(
