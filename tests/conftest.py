@@ -37,6 +37,10 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+# What has librosa compile, or the package's own kernels of sound.
+_OF_SOUND = ("tests/audio/", "tests/datasets/test_synthetic", "tests/test_docs")
+
+
 @pytest.hookimpl(optionalhook=True)  # the page is tested without xdist
 def pytest_xdist_make_scheduler(config, log):
     """Keep all tests of sound together, so that one worker alone compiles what they need.
@@ -47,7 +51,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            if nodeid.startswith(("tests/audio/", "tests/datasets/test_synthetic")):
+            if nodeid.startswith(_OF_SOUND):
                 return "sound"
             return super()._split_scope(nodeid)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numba
 import numpy as np
@@ -164,7 +164,7 @@ def transform(
     ValueError
         If the kernels are not for such series.
     """
-    _check_kernels(kernels, *series.shape[1:])
+    kernels = _checked_kernels(kernels, *series.shape[1:])
     n_pools = 1 if pooling == "ppv" else len(POOLS)
     features = np.zeros((len(series), n_pools, len(kernels.biases)), dtype=np.float32)
     for row, clip in enumerate(series):
@@ -172,15 +172,20 @@ def transform(
     return features.reshape(len(series), -1)
 
 
-def _check_kernels(kernels: RocketKernels, n_channels: int, n_points: int) -> None:
+def _checked_kernels(kernels: RocketKernels, n_channels: int, n_points: int) -> RocketKernels:
     """Check all that compiled code relies on: kernels may come from a file of anybody's."""
-    # No other kind of array: masked ones hold more than comparing them shows.
-    types = [p.dtype for p in kernels if type(p) is np.ndarray and p.ndim == 1]
-    if types != _TYPES or not _in_bounds(kernels, n_channels, n_points):
+    # Masked arrays hold more than comparing them shows: what is compiled reads what is checked.
+    arrays: list[Any] = [
+        np.asarray(p) for p in kernels if isinstance(p, np.ndarray) and p.ndim == 1
+    ]
+    if [p.dtype for p in arrays] != _TYPES or not _in_bounds(
+        checked := RocketKernels(*arrays), n_channels, n_points
+    ):
         raise ValueError(
             f"Expected kernels for series of {plural(n_channels, 'channel')} and "
             f"{plural(n_points, 'point')}, found others. Fit again, or get the model again."
         )
+    return checked
 
 
 def _in_bounds(kernels: RocketKernels, n_channels: int, n_points: int) -> bool:
