@@ -38,7 +38,12 @@ def shared_data() -> Path:
 
 
 # What has librosa compile, or the package's own kernels of sound.
-_OF_SOUND = ("tests/audio/", "tests/datasets/test_synthetic", "tests/test_docs")
+_OF_SOUND = (
+    "tests/audio/",
+    "tests/datasets/test_synthetic",
+    "tests/test_docs",
+    "tests/test_examples",
+)
 
 
 @pytest.hookimpl(optionalhook=True)  # the page is tested without xdist

@@ -560,8 +560,8 @@ def start(*words, **settings):
 
 def test_output_that_is_not_read_on(models, corpus):
     # `skemotion predict ... | head -1`: the reader is gone, which is no reason for a traceback.
-    clips = sorted(corpus.glob("Actor_*/03-*.wav"))
-    process = start("predict", models / "audio.skops", *clips, "--jobs", "1")
+    clips = sorted(corpus.glob("Actor_*/01-*.mp4"))
+    process = start("predict", models / "video.skops", *clips, "--jobs", "1")
     process.stdout.close()
     assert process.wait(120) == 141
     assert process.stderr.read() == ""
