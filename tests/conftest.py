@@ -41,6 +41,7 @@ def shared_data() -> Path:
 _OF_SOUND = (
     "tests/audio/",
     "tests/datasets/test_synthetic",
+    "tests/persistence/test_model_file",
     "tests/test_docs",
     "tests/test_examples",
 )
