@@ -121,6 +121,15 @@ def test_samples_that_are_no_numbers_are_counted():
         soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
         with pytest.raises(MediaError, match="found 2 of 1000 that are NaN"):
             load(file.getvalue())
+    # Also where they are looked for after resampling, by which none gets lost.
+    for place in (0, 500, 999):
+        samples[:] = 0
+        samples[place] = np.nan
+        file = io.BytesIO()
+        soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
+        for rate in (RATE, 8000, 22050, 16000, 48000):
+            with pytest.raises(MediaError, match="found 1 of 1000 that are NaN"):
+                AudioLoader(rate).transform([file.getvalue()])
     # The sum of these is infinite, and none of them.
     samples[:] = 3e38
     file = io.BytesIO()
