@@ -78,8 +78,9 @@ def resample(waveform: NDArray[Any], rate: int, sample_rate: int, name: str) -> 
         # As librosa has it, without its checks, which take a tenth of the time.
         resampled = soxr.resample(waveform, rate, sample_rate, quality="soxr_hq")
         n_samples = int(np.ceil(len(waveform) * (sample_rate / rate)))
-        if len(resampled) != n_samples:
-            resampled = np.pad(resampled[:n_samples], (0, max(n_samples - len(resampled), 0)))
+        resampled = resampled[:n_samples]
+        if len(resampled) < n_samples:
+            resampled = np.pad(resampled, (0, n_samples - len(resampled)))
         if not np.isfinite(resampled.sum()):
             check_samples(name, waveform)  # which says how many of the clip's own
             check_samples(name, resampled)

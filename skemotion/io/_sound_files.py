@@ -116,16 +116,17 @@ def _read(
     sound: Any, segment: Segment | None, known: int | None
 ) -> tuple[NDArray[np.float32], int] | None:
     rate, n_channels, n_samples = sound.samplerate, sound.channels, sound.frames
-    limits, is_flac = limits_in_force(), sound.format == "FLAC"
+    container, encoding = sound.format, sound.subtype  # each of which asks libsndfile
+    limits, is_flac = limits_in_force(), container == "FLAC"
     n_samples -= is_flac
     first, stop = 0, n_samples
     if segment is not None:
         first = round(segment.start * rate)
         stop = n_samples if segment.end is None else round(segment.end * rate)
     if (
-        sound.format not in _CONTAINERS
-        or sound.subtype not in _ENCODINGS
-        or (sound.format in _PACKED and segment is not None)
+        container not in _CONTAINERS
+        or encoding not in _ENCODINGS
+        or (container in _PACKED and segment is not None)
         or known not in (None, n_samples)
         or n_channels > _MOST_CHANNELS
         or not limits.sample_rates[0] <= rate <= limits.sample_rates[1]
@@ -137,7 +138,7 @@ def _read(
     if first:
         sound.seek(first)
     # Plain samples are faster copied as they are, and scaled by NumPy.
-    is_plain = sound.subtype == "PCM_16" and not is_flac
+    is_plain = encoding == "PCM_16" and not is_flac
     dtype = "int16" if is_plain else "float32"
     samples = sound.read(stop - first + is_flac, dtype, always_2d=True)
     if len(samples) != stop - first:
