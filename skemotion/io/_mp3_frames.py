@@ -26,8 +26,8 @@ _RATES = {
     0b00: (11025, 12000, 8000),
 }
 _MONO = 0b11
-# Second bytes of headers of layer III, with and without a checksum.
-_STARTS = (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)
+# Second bytes of headers of layer III in its three versions, with and without a checksum each.
+STARTS = (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)
 _TAG_BYTES = 156
 
 
@@ -70,11 +70,11 @@ def _after_tag(content: bytes) -> int:
     return 10 + size
 
 
-@lru_cache(maxsize=len(_STARTS))
+@lru_cache(maxsize=len(STARTS))
 def _frame_sizes(second: int) -> NDArray[np.int32]:
     """Return the bytes of frames by the third of their headers; 0 where that is none."""
     sizes = np.zeros(256, dtype=np.int32)
-    for third in range(256) if second in _STARTS else ():
+    for third in range(256) if second in STARTS else ():
         version, bit_rate, rate = second >> 3 & 0b11, third >> 4, third >> 2 & 0b11
         if bit_rate not in (0, 15) and rate != 3:
             is_first_version = version == 0b11

@@ -13,7 +13,7 @@ from ._errors import clip_name
 from ._fragments import Segment, split_fragment
 from ._limits import limits_in_force
 from ._media import Source, open_input
-from ._mp3_frames import complete_mp3
+from ._mp3_frames import STARTS, complete_mp3
 
 # libsndfile's names of what it decodes to the same numbers as FFmpeg does.
 _CONTAINERS = {"WAV", "WAVEX", "FLAC", "MP3"}
@@ -26,8 +26,7 @@ _PACKED = {"FLAC", "MP3"}
 _MOST_BYTES = 2**26
 _MOST_CHANNELS = 8
 _ENDINGS = (".wav", ".flac", ".mp3")
-# Of frames of layer III in its three versions, with and without a checksum each.
-_MP3_STARTS = {bytes((0xFF, second)) for second in (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)}
+_MP3_STARTS = {bytes((0xFF, second)) for second in STARTS}
 _MOST_BYTES_AROUND_A_SEGMENT = 2**23
 
 

@@ -51,16 +51,16 @@ def check_contents(
         schema = json.loads(archive.read(SCHEMA))
         parts = Parts(schema, known, trusted)
         sizes = {member.filename: member.file_size for member in archive.infolist()}
-        used = {node["file"] for node in nodes(schema) if "file" in node}
-        if set(sizes) - used - {SCHEMA, ABOUT}:
+        read = [node["file"] for node in nodes(schema) if "file" in node]
+        if set(sizes) - set(read) - {SCHEMA, ABOUT}:
             raise ValueError("a member that is no part of the model")
-        headers = {}
+        headers, arrays = {}, parts.arrays | parts.scalars
         for name, size in sizes.items():
             with archive.open(name) as member:
                 start = member.read(_HEADER)
                 if start.startswith(np.lib.format.MAGIC_PREFIX):
                     headers[name] = _check_array(start, size)
-                elif name in parts.arrays | parts.scalars:
+                elif name in arrays:
                     raise ValueError("a member that is no array")
                 elif start.startswith(b"PK"):
                     _check_archive(io.BytesIO(start + member.read()))
@@ -75,8 +75,7 @@ def check_contents(
         if headers[mask].dtype != bool or headers[mask].shape != shape:
             raise ValueError("a mask of another size than what it masks")
     n_bytes = sum(sizes.values()) - sizes[SCHEMA]
-    n_read = sum(sizes[node["file"]] for node in nodes(schema) if "file" in node)
-    if n_read > _MOST_UNPACKED + _REPEATS * n_bytes:
+    if sum(sizes[name] for name in read) > _MOST_UNPACKED + _REPEATS * n_bytes:
         raise ValueError("parts that refer to the same members again and again")
     return parts.unproven
 
